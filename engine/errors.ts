@@ -1,0 +1,71 @@
+/**
+ * Everything that can go wrong while operating a log, as one hierarchy with a stable `code`.
+ * Bugs are assertions (`assert.ts`), not these.
+ */
+export type ErrorCode =
+  /** An argument or a setting is outside its range; nothing was done. */
+  | 'INVALID_ARGUMENT'
+  | 'INVALID_CONFIG'
+  | 'INVALID_TOPIC'
+  /** A record or batch breaks a rule of the format or of the topic; nothing was appended. */
+  | 'INVALID_RECORD'
+  | 'INVALID_TIMESTAMP'
+  | 'MESSAGE_TOO_LARGE'
+  | 'RECORD_LIST_TOO_LARGE'
+  | 'UNSUPPORTED_COMPRESSION_TYPE'
+  | 'UNSUPPORTED_FORMAT'
+  /** Bytes that do not match their checksum or their own structure. */
+  | 'CORRUPT_MESSAGE'
+  | 'CORRUPT_INDEX'
+  | 'CORRUPT_CHECKPOINT'
+  | 'DECOMPRESSION_LIMIT'
+  /** The offset is below the log start or above the log end. */
+  | 'OFFSET_OUT_OF_RANGE'
+  | 'OUT_OF_ORDER_SEQUENCE_NUMBER'
+  | 'INVALID_PRODUCER_EPOCH'
+  | 'FENCED_LEADER_EPOCH'
+  | 'POLICY_VIOLATION'
+  | 'UNKNOWN_TOPIC_OR_PARTITION'
+  | 'TOPIC_ALREADY_EXISTS'
+  | 'INVALID_PARTITIONS'
+  /** The partition is set aside because its files are damaged or its disk failed. */
+  | 'PARTITION_OFFLINE'
+  /** Another process or thread has the directory open. */
+  | 'DIRECTORY_LOCKED'
+  /** A sync or write failed: the log is read-only until it is opened again. */
+  | 'LOG_POISONED'
+  | 'CLOSED'
+  | 'ABORTED'
+  | 'DISK_FULL'
+  | 'TOO_MANY_OPEN_FILES'
+  | 'READ_ONLY'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'IO_FAILED';
+
+export interface ErrorOptions {
+  readonly cause?: unknown;
+  /** True where the same call may succeed later with nothing changed by the caller. */
+  readonly retriable?: boolean;
+  /** The values behind the message, for programs. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** An operating error. `code` is stable across versions; the message is for people. */
+export class VarveError extends Error {
+  readonly code: ErrorCode;
+  readonly retriable: boolean;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'VarveError';
+    this.code = code;
+    this.retriable = options.retriable ?? false;
+    this.details = options.details ?? {};
+  }
+}
+
+export function isVarveError(error: unknown, code?: ErrorCode): error is VarveError {
+  return error instanceof VarveError && (code === undefined || error.code === code);
+}
