@@ -1,0 +1,226 @@
+import { assert } from '../assert.js';
+import { corruptIndex, entryCount, viewOf } from './corrupt-index.js';
+
+/** One entry of a `.timeindex` file: int64 timestamp, int32 relative offset, big-endian. */
+export const TIME_INDEX_ENTRY_BYTES = 12;
+
+/** As for the offset index: the entries in the last 8192 bytes are searched first. */
+const WARM_ENTRIES = Math.floor(8192 / TIME_INDEX_ENTRY_BYTES);
+const MAX_INT32 = 0x7fffffff;
+const TWO_32 = 2 ** 32;
+const FIRST_CAPACITY = 8;
+const NO_TIMES = new Float64Array(0);
+const NO_OFFSETS = new Int32Array(0);
+
+export interface TimeIndexFile {
+  readonly baseOffset: number;
+  /** See {@link TimeIndex.maxEntries}. */
+  readonly maxEntries: number;
+  /** First offset that the segment cannot hold. Default: as far as a relative offset reaches. */
+  readonly endOffset?: number;
+}
+
+/**
+ * The sparse time index of one segment, in memory: (timestamp, offset) says that no batch up to
+ * `offset` has a larger timestamp. Timestamps (milliseconds since 1970) ascend strictly. Kafka's
+ * `TimeIndex`.
+ */
+export class TimeIndex {
+  readonly baseOffset: number;
+  /** Entries that fit in `segment.index.bytes`. */
+  readonly maxEntries: number;
+  #count = 0;
+  #timestamps = NO_TIMES;
+  #offsets = NO_OFFSETS;
+
+  constructor(baseOffset: number, maxEntries: number) {
+    this.baseOffset = baseOffset;
+    this.maxEntries = maxEntries;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** One place is kept for the entry that is forced when the segment rolls or closes. */
+  get isFull(): boolean {
+    return this.#count >= this.maxEntries - 1;
+  }
+
+  /** Timestamp of the last entry in milliseconds; -1 when there is none. */
+  get lastTimestamp(): number {
+    return this.#count === 0 ? -1 : this.timestampAt(this.#count - 1);
+  }
+
+  /** Offset of the last entry; the base offset when there is none. */
+  get lastOffset(): number {
+    return this.#count === 0 ? this.baseOffset : this.offsetAt(this.#count - 1);
+  }
+
+  /** Bytes of memory held by the entries. */
+  get memoryBytes(): number {
+    return this.#timestamps.byteLength + this.#offsets.byteLength;
+  }
+
+  /**
+   * Adds (timestamp, offset) if the timestamp is above the last entry's; says whether it did.
+   * `timestamp` is the largest in the segment so far, `offset` the last offset of the batch that has
+   * it. `final` marks the entry at roll or close, which may take the place that is kept for it.
+   */
+  maybeAppend(timestamp: number, offset: number, options?: { readonly final: boolean }): boolean {
+    const count = this.#count;
+    if (!(timestamp > (count === 0 ? -1 : (this.#timestamps[count - 1] as number)))) return false;
+    const relative = offset - this.baseOffset;
+    assert(
+      options?.final === true ? count < this.maxEntries || count === 0 : !this.isFull,
+      'append to a full time index',
+    );
+    assert(Number.isSafeInteger(timestamp), 'indexed timestamp is not a safe integer');
+    assert(relative >= 0 && relative <= MAX_INT32, 'indexed offset out of the segment');
+    assert(
+      count === 0 || relative >= (this.#offsets[count - 1] as number),
+      'time index offsets must not descend',
+    );
+    if (count === this.#offsets.length) this.#grow();
+    this.#timestamps[count] = timestamp;
+    this.#offsets[count] = relative;
+    this.#count = count + 1;
+    return true;
+  }
+
+  /** Number of the greatest entry whose timestamp is <= `target`, or -1: start at the base offset then. */
+  lookup(target: number): number {
+    const count = this.#count;
+    if (count === 0) return -1;
+    const timestamps = this.#timestamps;
+    let low = count > WARM_ENTRIES ? count - 1 - WARM_ENTRIES : 0;
+    let high = count - 1;
+    if (!(target >= (timestamps[low] as number))) {
+      if (!(target >= (timestamps[0] as number))) return -1;
+      high = low - 1;
+      low = 0;
+    }
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if ((timestamps[middle] as number) <= target) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** Offset from which a scan for `target` (milliseconds) may start: the found entry's, or the base. */
+  offsetFor(target: number): number {
+    const entry = this.lookup(target);
+    return this.baseOffset + (entry < 0 ? 0 : (this.#offsets[entry] as number));
+  }
+
+  timestampAt(entry: number): number {
+    assert(entry >= 0 && entry < this.#count, 'no such time index entry');
+    return this.#timestamps[entry] as number;
+  }
+
+  offsetAt(entry: number): number {
+    assert(entry >= 0 && entry < this.#count, 'no such time index entry');
+    return this.baseOffset + (this.#offsets[entry] as number);
+  }
+
+  /** Removes every entry whose offset is >= `offset`. */
+  truncateTo(offset: number): void {
+    const relative = offset - this.baseOffset;
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#offsets[middle] as number) < relative) low = middle + 1;
+      else high = middle;
+    }
+    this.#count = low;
+  }
+
+  /** Gives back memory beyond the entries: for a sealed segment. */
+  trim(): void {
+    if (this.#offsets.length > this.#count) this.#resize(this.#count);
+  }
+
+  /** The content of the `.timeindex` file, from entry `from` on. */
+  encode(from = 0): Buffer {
+    const bytes = Buffer.allocUnsafe(Math.max(0, this.#count - from) * TIME_INDEX_ENTRY_BYTES);
+    for (let entry = from, at = 0; entry < this.#count; entry++, at += TIME_INDEX_ENTRY_BYTES) {
+      const timestamp = this.#timestamps[entry] as number;
+      bytes.writeInt32BE(Math.floor(timestamp / TWO_32), at);
+      bytes.writeUInt32BE(timestamp % TWO_32, at + 4);
+      bytes.writeInt32BE(this.#offsets[entry] as number, at + 8);
+    }
+    return bytes;
+  }
+
+  /**
+   * Reads a `.timeindex` file. Zero entries at the tail (an index that was never trimmed) are cut; a
+   * file of one zero entry is kept as the entry (timestamp 0, base offset), which is a possible one.
+   * Fails with CORRUPT_INDEX, `details.entry` naming the entry, unless timestamps are >= 0 and ascend
+   * strictly and offsets do not descend or leave the segment.
+   */
+  static decode(bytes: Uint8Array, file: TimeIndexFile): TimeIndex {
+    const view = viewOf(bytes);
+    let count = entryCount('time index', bytes, TIME_INDEX_ENTRY_BYTES);
+    if (count > 1) while (count > 0 && isZero(view, count - 1)) count--;
+
+    const index = new TimeIndex(file.baseOffset, file.maxEntries);
+    index.#resize(count);
+    const endRelative = (file.endOffset ?? Number.POSITIVE_INFINITY) - file.baseOffset;
+    let lastTimestamp = -1;
+    let lastRelative = 0;
+    for (let entry = 0; entry < count; entry++) {
+      const at = entry * TIME_INDEX_ENTRY_BYTES;
+      const timestamp = view.getInt32(at) * TWO_32 + view.getUint32(at + 4);
+      const relative = view.getInt32(at + 8);
+      const values = { baseOffset: file.baseOffset, timestamp, relativeOffset: relative };
+      if (!Number.isSafeInteger(timestamp)) {
+        const problem = `timestamp ${timestamp} is beyond a safe integer`;
+        throw corruptIndex('time index', entry, problem, values);
+      }
+      if (timestamp <= lastTimestamp) {
+        const problem = `timestamp ${timestamp} is not above ${lastTimestamp} before it`;
+        throw corruptIndex('time index', entry, problem, values);
+      }
+      if (relative < lastRelative) {
+        const problem = `relative offset ${relative} is below ${lastRelative} before it`;
+        throw corruptIndex('time index', entry, problem, values);
+      }
+      if (relative >= endRelative) {
+        const problem = `relative offset ${relative} is not below the segment's end ${endRelative}`;
+        throw corruptIndex('time index', entry, problem, values);
+      }
+      index.#timestamps[entry] = timestamp;
+      index.#offsets[entry] = relative;
+      lastTimestamp = timestamp;
+      lastRelative = relative;
+    }
+    index.#count = count;
+    return index;
+  }
+
+  #grow(): void {
+    const capacity = Math.max(FIRST_CAPACITY, this.#offsets.length * 2);
+    this.#resize(Math.max(this.#count + 1, Math.min(capacity, this.maxEntries)));
+  }
+
+  #resize(capacity: number): void {
+    if (capacity === 0) {
+      this.#timestamps = NO_TIMES;
+      this.#offsets = NO_OFFSETS;
+      return;
+    }
+    const timestamps = new Float64Array(capacity);
+    const offsets = new Int32Array(capacity);
+    timestamps.set(this.#timestamps.subarray(0, Math.min(this.#count, capacity)));
+    offsets.set(this.#offsets.subarray(0, Math.min(this.#count, capacity)));
+    this.#timestamps = timestamps;
+    this.#offsets = offsets;
+  }
+}
+
+function isZero(view: DataView, entry: number): boolean {
+  const at = entry * TIME_INDEX_ENTRY_BYTES;
+  return view.getInt32(at) === 0 && view.getInt32(at + 4) === 0 && view.getInt32(at + 8) === 0;
+}
