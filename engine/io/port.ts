@@ -5,7 +5,7 @@ import type { VarveError } from '../errors.js';
  *
  * Implementations: mmap (Linux, through koffi), portable (positioned reads and writes, everywhere),
  * simulated (in memory, for tests: faults and power failures from a seed). One conformance suite
- * (`conformance.ts` in `engine/testing/`) runs against all of them.
+ * (`engine/testing/io-conformance.ts`) runs against all of them.
  *
  * Errors of every method: a `VarveError` whose `cause` is the system's error and whose `details` hold
  * `path` and `operation`:

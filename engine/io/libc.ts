@@ -1,0 +1,158 @@
+import { createRequire } from 'node:module';
+import { constants as osConstants } from 'node:os';
+
+/**
+ * The calls of Linux that node has no API for, through koffi. This is the one file to change for
+ * another binding. Addresses are JavaScript numbers: user space ends at 2^47.
+ * Every function throws an error with `code` set to the system's name for it (`ENOSPC`), as node does.
+ */
+export interface Libc {
+  /** Maps `length` bytes of the file from `position`. */
+  mapShared(fd: number, position: number, length: number): number;
+  /** The same for reading: a write through it changes a private copy, never the file. */
+  mapPrivate(fd: number, position: number, length: number): number;
+  mapAnonymous(length: number): number;
+  /** Puts private zero pages in place of what is mapped at `address`. */
+  replaceWithZeros(address: number, length: number): void;
+  /** Moves a mapping over what is mapped at `to`, in one step for whoever reads there. */
+  moveMapping(from: number, length: number, to: number): void;
+  unmap(address: number, length: number): void;
+  /** The memory at `address`. It must stay mapped for as long as the result is referenced. */
+  arrayBuffer(address: number, length: number): ArrayBuffer;
+  advise(address: number, length: number, advice: number): void;
+  /** On the thread pool; resolves to false where the kernel refuses. */
+  adviseAsync(address: number, length: number, advice: number, done: (ok: boolean) => void): void;
+  /** True when the page at `address` is in the page cache. */
+  isResident(address: number): boolean;
+  /** Gives the range blocks and extends the file to it. */
+  allocate(fd: number, position: number, length: number): void;
+  /** Takes a write lock that belongs to the open file; false when another holds it. */
+  tryLock(fd: number): boolean;
+  /** The process whose lock is in the way: 0 where there is none, -1 where the kernel does not tell. */
+  lockHolder(fd: number): number;
+}
+
+export const MADV_WILLNEED = 3;
+export const MADV_POPULATE_READ = 22;
+export const MADV_POPULATE_WRITE = 23;
+export const PAGE_BYTES = 4096;
+
+const PROT_NONE_READ_WRITE = 3;
+const MAP_SHARED = 0x01;
+const MAP_PRIVATE = 0x02;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
+const MREMAP_MAYMOVE_FIXED = 3;
+const F_OFD_GETLK = 36;
+const F_OFD_SETLK = 37;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+const FLOCK_BYTES = 32;
+
+let loaded: Libc | Error | undefined;
+
+/** The bindings, or the error that says why this machine has none. */
+export function loadLibc(): Libc | Error {
+  loaded ??= tryLoad();
+  return loaded;
+}
+
+function tryLoad(): Libc | Error {
+  if (process.platform !== 'linux') return new Error(`no mmap on ${process.platform}`);
+  if (process.arch !== 'x64' && process.arch !== 'arm64') {
+    return new Error(`the bindings to libc are not written for ${process.arch}`);
+  }
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    return bind(koffi);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function bind(koffi: typeof import('koffi')): Libc {
+  const library = koffi.load(null);
+  const mmap = library.func('intptr_t mmap(intptr_t, size_t, int, int, int, int64_t)');
+  const munmap = library.func('int munmap(intptr_t, size_t)');
+  const mremap = library.func('intptr_t mremap(intptr_t, size_t, size_t, int, intptr_t)');
+  const madvise = library.func('int madvise(intptr_t, size_t, int)');
+  const mincore = library.func('int mincore(intptr_t, size_t, uint8_t *)');
+  const fallocate = library.func('int fallocate(int, int, int64_t, int64_t)');
+  const fcntl = library.func('int fcntl(int, int, ...)');
+  const residency = Buffer.alloc(1);
+
+  function fail(call: string): never {
+    const errno = koffi.errno();
+    throw Object.assign(new Error(`${call} failed with errno ${errno}`), {
+      errno,
+      code: errnoName(errno),
+      syscall: call,
+    });
+  }
+
+  function map(fd: number, position: number, length: number, flags: number): number {
+    const address: number = mmap(0, length, PROT_NONE_READ_WRITE, flags, fd, position);
+    if (address === -1) fail('mmap');
+    return address;
+  }
+
+  function lock(fd: number, command: number): { failed: boolean; type: number; pid: number } {
+    // struct flock: l_type, l_whence, l_start, l_len (0 is to the end of the file), l_pid.
+    const flock = Buffer.alloc(FLOCK_BYTES);
+    flock.writeInt16LE(F_WRLCK, 0);
+    const failed = fcntl(fd, command, 'void *', flock) === -1;
+    return { failed, type: flock.readInt16LE(0), pid: flock.readInt32LE(24) };
+  }
+
+  return {
+    mapShared: (fd, position, length) => map(fd, position, length, MAP_SHARED),
+    mapPrivate: (fd, position, length) => map(fd, position, length, MAP_PRIVATE | MAP_NORESERVE),
+    mapAnonymous: (length) => map(-1, 0, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE),
+    replaceWithZeros(address, length) {
+      const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+      if (mmap(address, length, PROT_NONE_READ_WRITE, flags, -1, 0) === -1) fail('mmap');
+    },
+    moveMapping(from, length, to) {
+      if (mremap(from, length, length, MREMAP_MAYMOVE_FIXED, to) === -1) fail('mremap');
+    },
+    unmap(address, length) {
+      if (munmap(address, length) === -1) fail('munmap');
+    },
+    arrayBuffer: (address, length) => koffi.view(BigInt(address), length),
+    advise(address, length, advice) {
+      if (madvise(address, length, advice) === -1) fail('madvise');
+    },
+    adviseAsync(address, length, advice, done) {
+      madvise.async(address, length, advice, (error: unknown, result: number) =>
+        done(error === null && result === 0),
+      );
+    },
+    isResident(address) {
+      if (mincore(address, 1, residency) === -1) fail('mincore');
+      return (residency[0]! & 1) === 1;
+    },
+    allocate(fd, position, length) {
+      if (fallocate(fd, 0, position, length) === -1) fail('fallocate');
+    },
+    tryLock(fd) {
+      const { failed } = lock(fd, F_OFD_SETLK);
+      if (!failed) return true;
+      const name = errnoName(koffi.errno());
+      if (name === 'EAGAIN' || name === 'EACCES') return false;
+      return fail('fcntl');
+    },
+    lockHolder(fd) {
+      const { failed, type, pid } = lock(fd, F_OFD_GETLK);
+      if (failed) fail('fcntl');
+      return type === F_UNLCK ? 0 : pid;
+    },
+  };
+}
+
+function errnoName(errno: number): string {
+  for (const [name, value] of Object.entries(osConstants.errno)) {
+    if (value === errno) return name;
+  }
+  return `errno ${errno}`;
+}

@@ -1,0 +1,288 @@
+import fs from 'node:fs';
+import { assert } from '../assert.js';
+import { VarveError } from '../errors.js';
+import { fdatasync, ftruncate, readFully, writeFully } from './descriptor-io.js';
+import type { DescriptorCache, FileHandle } from './descriptors.js';
+import { closedError, ioError, readOnlyError } from './io-error.js';
+import type { LogFile, OpenLogOptions, Window } from './port.js';
+import type { ReadBudget } from './read-budget.js';
+import type { Scratch, ScratchPool } from './scratch.js';
+
+const FIRST_READ_BYTES = 16 * 1024;
+const MAX_READ_AHEAD_BYTES = 1024 * 1024;
+const EMPTY = Buffer.alloc(0);
+const EMPTY_VIEW = new DataView(EMPTY.buffer, 0, 0);
+
+/** A log file through positioned reads and writes: an append is written when it is committed. */
+export class PortableLogFile implements LogFile {
+  size: number;
+  buffer: Buffer = EMPTY;
+  view: DataView = EMPTY_VIEW;
+  readonly at = 0;
+  readonly #file: FileHandle;
+  readonly #scratch: ScratchPool;
+  readonly #reads: ReadBudget;
+  readonly #readOnly: boolean;
+  /** True while the file may hold bytes beyond `size` that must not become part of the log. */
+  #strayTail: boolean;
+  #reserved = 0;
+  #space: Scratch | null = null;
+  #window: Window | null = null;
+  #readAheadBytes = FIRST_READ_BYTES;
+  #running = 0;
+  #idle: (() => void) | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(
+    file: FileHandle,
+    options: OpenLogOptions & { readonly fileBytes: number },
+    shared: { readonly scratch: ScratchPool; readonly reads: ReadBudget },
+  ) {
+    this.#file = file;
+    this.#scratch = shared.scratch;
+    this.#reads = shared.reads;
+    this.#readOnly = options.readOnly ?? false;
+    this.size = options.size;
+    this.#strayTail = options.fileBytes > options.size;
+  }
+
+  get path(): string {
+    return this.#file.path;
+  }
+
+  reserve(bytes: number): void {
+    assert(Number.isSafeInteger(bytes) && bytes > 0, 'a reservation is a positive number of bytes');
+    this.#assertOpen();
+    if (this.#readOnly) throw readOnlyError(this.path, 'reserve');
+    if (this.#strayTail) this.#cutStrayTail();
+    if (bytes > this.buffer.length) {
+      const space = this.#scratch.take(bytes);
+      this.#returnScratch();
+      this.#space = space;
+      this.buffer = space.buffer;
+      this.view = space.view;
+    }
+    this.#reserved = bytes;
+  }
+
+  commit(bytes: number): void {
+    this.#assertOpen();
+    assert(bytes >= 0 && bytes <= this.#reserved, 'a commit stays within its reservation');
+    try {
+      writeFully(this.#file.fd(), this.buffer, 0, bytes, this.size);
+    } catch (error) {
+      // A part may have been written: it must not turn up behind a shorter batch later.
+      this.#strayTail = true;
+      throw ioError(error, 'write', this.path);
+    }
+    this.size += bytes;
+    this.#reserved = 0;
+    this.#returnScratch();
+  }
+
+  window(position: number, length: number): Window {
+    this.#assertRange(position, length);
+    const current = this.#window;
+    if (current !== null && position >= current.start && position + length <= current.end) {
+      return current;
+    }
+    const sequential = current !== null && position >= current.start && position <= current.end;
+    this.#readAheadBytes = sequential
+      ? Math.min(this.#readAheadBytes * 2, MAX_READ_AHEAD_BYTES)
+      : FIRST_READ_BYTES;
+    const bytes = Math.min(Math.max(length, this.#readAheadBytes), this.size - position);
+    // Always a new buffer: the old one may still be in the caller's hands until its next call here.
+    const buffer = Buffer.allocUnsafeSlow(bytes);
+    this.#read(buffer, position);
+    this.#window = {
+      buffer,
+      view: new DataView(buffer.buffer, buffer.byteOffset, bytes),
+      start: position,
+      end: position + bytes,
+    };
+    this.#reads.hold(this, bytes);
+    return this.#window;
+  }
+
+  /** Gives back the memory of the last window; called by the budget. */
+  dropWindow(): void {
+    this.#window = null;
+  }
+
+  bytes(position: number, length: number): Buffer {
+    this.#assertRange(position, length);
+    const copy = Buffer.allocUnsafe(length);
+    const window = this.#window;
+    if (window !== null && position >= window.start && position + length <= window.end) {
+      window.buffer.copy(copy, 0, position - window.start, position - window.start + length);
+    } else {
+      this.#read(copy, position);
+    }
+    return copy;
+  }
+
+  willRead(position: number): void {
+    this.#assertOpen();
+    assert(position >= 0, 'a file position is not negative');
+    this.#readAheadBytes = MAX_READ_AHEAD_BYTES;
+  }
+
+  flush(): Promise<void> {
+    return this.#run('fdatasync', (fd) => fdatasync(fd));
+  }
+
+  truncate(size: number): Promise<void> {
+    assert(size >= 0 && size <= this.size, 'a truncation does not lengthen the log');
+    this.#assertOpen();
+    if (this.#readOnly) throw readOnlyError(this.path, 'truncate');
+    this.size = size;
+    this.#reserved = 0;
+    this.#returnScratch();
+    this.#forgetWindow();
+    this.#strayTail = true;
+    return this.#run('truncate', async (fd) => {
+      fs.ftruncateSync(fd, size);
+      this.#strayTail = false;
+      await fdatasync(fd);
+    });
+  }
+
+  seal(): Promise<void> {
+    this.#assertOpen();
+    this.#reserved = 0;
+    this.#returnScratch();
+    return this.#trim();
+  }
+
+  close(options: { readonly keepReserved?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.keepReserved ?? false);
+    return this.#closing;
+  }
+
+  async #close(keepReserved: boolean): Promise<void> {
+    this.#returnScratch();
+    this.#forgetWindow();
+    try {
+      if (!keepReserved) await this.#trim();
+    } finally {
+      while (this.#running > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+      this.#file.close();
+    }
+  }
+
+  async #trim(): Promise<void> {
+    if (this.#readOnly || !this.#strayTail) return;
+    await this.#run('truncate', async (fd) => {
+      await ftruncate(fd, this.size);
+      this.#strayTail = false;
+    });
+  }
+
+  /** Runs work on the thread pool while the descriptor is held open. */
+  async #run(operation: string, work: (fd: number) => Promise<void>): Promise<void> {
+    if (this.#closing === null) this.#assertOpen();
+    let fd: number;
+    try {
+      fd = this.#file.pin();
+    } catch (error) {
+      throw ioError(error, operation, this.path);
+    }
+    this.#running++;
+    try {
+      await work(fd);
+    } catch (error) {
+      throw ioError(error, operation, this.path);
+    } finally {
+      this.#file.unpin();
+      this.#running--;
+      if (this.#running === 0) this.#idle?.();
+    }
+  }
+
+  #cutStrayTail(): void {
+    try {
+      const fd = this.#file.fd();
+      fs.ftruncateSync(fd, this.size);
+      // Durable before anything is appended: else a crash could join new bytes and old ones.
+      fs.fdatasyncSync(fd);
+    } catch (error) {
+      throw ioError(error, 'truncate', this.path);
+    }
+    this.#strayTail = false;
+  }
+
+  #read(into: Buffer, position: number): void {
+    let bytes: number;
+    try {
+      bytes = readFully(this.#file.fd(), into, position);
+    } catch (error) {
+      throw ioError(error, 'read', this.path);
+    }
+    if (bytes < into.length) {
+      throw new VarveError(
+        'IO_FAILED',
+        `read failed on ${this.path}: it ends at ${position + bytes}, ${this.size} bytes are expected; another program has cut it`,
+        { details: { path: this.path, operation: 'read', position, length: into.length } },
+      );
+    }
+  }
+
+  #returnScratch(): void {
+    if (this.#space === null) return;
+    this.#scratch.give(this.#space);
+    this.#space = null;
+    this.buffer = EMPTY;
+    this.view = EMPTY_VIEW;
+  }
+
+  #forgetWindow(): void {
+    this.#window = null;
+    this.#reads.release(this);
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== null) throw closedError(this.path);
+  }
+
+  #assertRange(position: number, length: number): void {
+    this.#assertOpen();
+    assert(
+      position >= 0 && length >= 0 && position + length <= this.size,
+      'a read stays within the committed bytes',
+    );
+  }
+}
+
+export function openPortableLog(
+  descriptors: DescriptorCache,
+  path: string,
+  options: OpenLogOptions,
+  shared: { readonly scratch: ScratchPool; readonly reads: ReadBudget },
+): PortableLogFile {
+  const { file, fileBytes } = openSegmentFile(descriptors, path, options);
+  return new PortableLogFile(file, { ...options, fileBytes }, shared);
+}
+
+/** Opens the descriptor behind a log file and checks `size` against what is there. */
+export function openSegmentFile(
+  descriptors: DescriptorCache,
+  path: string,
+  options: OpenLogOptions,
+): { file: FileHandle; fileBytes: number } {
+  assert(!(options.create && options.readOnly), 'a file to create is not read-only');
+  assert(!options.create || options.size === 0, 'a created file starts empty');
+  const file = descriptors.open(path, {
+    create: options.create,
+    readOnly: options.readOnly ?? false,
+  });
+  const { size: fileBytes } = fs.fstatSync(file.fd());
+  if (options.size > fileBytes) {
+    file.close();
+    throw new VarveError(
+      'IO_FAILED',
+      `open failed on ${path}: it holds ${fileBytes} bytes, its data should end at ${options.size}`,
+      { details: { path, operation: 'open', fileBytes, size: options.size } },
+    );
+  }
+  return { file, fileBytes };
+}
