@@ -11,15 +11,14 @@ export const OFFSET_INDEX_ENTRY_BYTES = 8;
 const WARM_ENTRIES = 8192 / OFFSET_INDEX_ENTRY_BYTES;
 const MAX_INT32 = 0x7fffffff;
 const FIRST_CAPACITY = 16;
+/** `segment.index.bytes` at its default, 10485760. */
+const DEFAULT_MAX_ENTRIES = 10485760 / OFFSET_INDEX_ENTRY_BYTES;
 /** Shared by every empty index: ten thousand idle partitions hold no arrays of their own. */
 const NONE = new Int32Array(0);
 
-export interface OffsetIndexFile {
-  readonly baseOffset: number;
-  /** Size of the segment's data in bytes: every position must be below it. */
-  readonly logSize: number;
-  /** See {@link OffsetIndex.maxEntries}. */
-  readonly maxEntries: number;
+export interface IndexDecodeOptions {
+  /** As for the constructor, for an index that will be appended to. Default: that of a 10 MiB file. */
+  readonly maxEntries?: number;
   /** First offset that the segment cannot hold. Default: as far as a relative offset reaches. */
   readonly endOffset?: number;
 }
@@ -109,10 +108,27 @@ export class OffsetIndex {
     return low;
   }
 
+  /** Number of the greatest entry whose position is <= `position` (bytes), or -1. */
+  lookupPosition(position: number): number {
+    return this.#countBelow(position + 1) - 1;
+  }
+
   /** File position from which a scan for `target` may start: the found entry's, or 0. In bytes. */
   positionFor(target: number): number {
     const entry = this.lookup(target);
     return entry < 0 ? 0 : (this.#positions[entry] as number);
+  }
+
+  /** Number of the greatest entry whose position is <= `position`, or -1. */
+  lookupPosition(position: number): number {
+    let low = 0;
+    let high = this.#count - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      if (this.positionAt(middle) <= position) low = middle + 1;
+      else high = middle - 1;
+    }
+    return high;
   }
 
   offsetAt(entry: number): number {
@@ -132,14 +148,7 @@ export class OffsetIndex {
 
   /** Removes every entry whose position is >= `position` (bytes). */
   truncateToPosition(position: number): void {
-    let low = 0;
-    let high = this.#count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#positions[middle] as number) < position) low = middle + 1;
-      else high = middle;
-    }
-    this.#count = low;
+    this.#count = this.#countBelow(position);
   }
 
   /** Gives back memory beyond the entries: for a sealed segment. */
@@ -161,22 +170,29 @@ export class OffsetIndex {
    * Reads an `.index` file. Zero entries at the tail (an index that was never trimmed) are cut: none
    * of them can be real, because a segment's first position is never indexed.
    * Fails with CORRUPT_INDEX, `details.entry` naming the entry, unless the rest ascends strictly in
-   * offset and position and stays inside the segment.
+   * offset and position and stays inside the segment: below `endOffset`, and below `logSize` bytes.
    */
-  static decode(bytes: Uint8Array, file: OffsetIndexFile): OffsetIndex {
+  static decode(
+    bytes: Uint8Array,
+    baseOffset: number,
+    logSize: number,
+    options: IndexDecodeOptions = {},
+  ): OffsetIndex {
     const view = viewOf(bytes);
     let count = entryCount('offset index', bytes, OFFSET_INDEX_ENTRY_BYTES);
     while (count > 0 && isZero(view, count - 1)) count--;
 
-    const index = new OffsetIndex(file.baseOffset, file.maxEntries);
+    // A file written under a larger limit is full here, and nothing worse.
+    const maxEntries = Math.max(count, options.maxEntries ?? DEFAULT_MAX_ENTRIES);
+    const index = new OffsetIndex(baseOffset, maxEntries);
     index.#resize(count);
-    const endRelative = (file.endOffset ?? Number.POSITIVE_INFINITY) - file.baseOffset;
+    const endRelative = (options.endOffset ?? Number.POSITIVE_INFINITY) - baseOffset;
     let lastRelative = -1;
     let lastPosition = -1;
     for (let entry = 0; entry < count; entry++) {
       const relative = view.getInt32(entry * OFFSET_INDEX_ENTRY_BYTES);
       const position = view.getInt32(entry * OFFSET_INDEX_ENTRY_BYTES + 4);
-      const values = { baseOffset: file.baseOffset, relativeOffset: relative, position };
+      const values = { baseOffset, relativeOffset: relative, position };
       if (relative <= lastRelative) {
         const problem = `relative offset ${relative} is not above ${lastRelative} before it`;
         throw corruptIndex('offset index', entry, problem, values);
@@ -189,9 +205,9 @@ export class OffsetIndex {
         const problem = `position ${position} is not above ${lastPosition} before it`;
         throw corruptIndex('offset index', entry, problem, values);
       }
-      if (position >= file.logSize) {
-        const problem = `position ${position} is not below the log's ${file.logSize} bytes`;
-        throw corruptIndex('offset index', entry, problem, { ...values, logSize: file.logSize });
+      if (position >= logSize) {
+        const problem = `position ${position} is not below the log's ${logSize} bytes`;
+        throw corruptIndex('offset index', entry, problem, { ...values, logSize });
       }
       index.#offsets[entry] = relative;
       index.#positions[entry] = position;
@@ -200,6 +216,18 @@ export class OffsetIndex {
     }
     index.#count = count;
     return index;
+  }
+
+  #countBelow(position: number): number {
+    const positions = this.#positions;
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((positions[middle] as number) < position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #grow(): void {

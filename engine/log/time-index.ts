@@ -1,5 +1,7 @@
 import { assert } from '../assert.js';
+import { readInt64, writeInt64 } from '../format/int64.js';
 import { corruptIndex, entryCount, viewOf } from './corrupt-index.js';
+import type { IndexDecodeOptions } from './offset-index.js';
 
 /** One entry of a `.timeindex` file: int64 timestamp, int32 relative offset, big-endian. */
 export const TIME_INDEX_ENTRY_BYTES = 12;
@@ -7,18 +9,11 @@ export const TIME_INDEX_ENTRY_BYTES = 12;
 /** As for the offset index: the entries in the last 8192 bytes are searched first. */
 const WARM_ENTRIES = Math.floor(8192 / TIME_INDEX_ENTRY_BYTES);
 const MAX_INT32 = 0x7fffffff;
-const TWO_32 = 2 ** 32;
 const FIRST_CAPACITY = 8;
+/** `segment.index.bytes` at its default, 10485760. */
+const DEFAULT_MAX_ENTRIES = Math.floor(10485760 / TIME_INDEX_ENTRY_BYTES);
 const NO_TIMES = new Float64Array(0);
 const NO_OFFSETS = new Int32Array(0);
-
-export interface TimeIndexFile {
-  readonly baseOffset: number;
-  /** See {@link TimeIndex.maxEntries}. */
-  readonly maxEntries: number;
-  /** First offset that the segment cannot hold. Default: as far as a relative offset reaches. */
-  readonly endOffset?: number;
-}
 
 /**
  * The sparse time index of one segment, in memory: (timestamp, offset) says that no batch up to
@@ -67,14 +62,11 @@ export class TimeIndex {
    * `timestamp` is the largest in the segment so far, `offset` the last offset of the batch that has
    * it. `final` marks the entry at roll or close, which may take the place that is kept for it.
    */
-  maybeAppend(timestamp: number, offset: number, options?: { readonly final: boolean }): boolean {
+  maybeAppend(timestamp: number, offset: number, final = false): boolean {
     const count = this.#count;
     if (!(timestamp > (count === 0 ? -1 : (this.#timestamps[count - 1] as number)))) return false;
     const relative = offset - this.baseOffset;
-    assert(
-      options?.final === true ? count < this.maxEntries || count === 0 : !this.isFull,
-      'append to a full time index',
-    );
+    assert(final ? count < this.maxEntries : !this.isFull, 'append to a full time index');
     assert(Number.isSafeInteger(timestamp), 'indexed timestamp is not a safe integer');
     assert(relative >= 0 && relative <= MAX_INT32, 'indexed offset out of the segment');
     assert(
@@ -145,11 +137,10 @@ export class TimeIndex {
   /** The content of the `.timeindex` file, from entry `from` on. */
   encode(from = 0): Buffer {
     const bytes = Buffer.allocUnsafe(Math.max(0, this.#count - from) * TIME_INDEX_ENTRY_BYTES);
+    const view = viewOf(bytes);
     for (let entry = from, at = 0; entry < this.#count; entry++, at += TIME_INDEX_ENTRY_BYTES) {
-      const timestamp = this.#timestamps[entry] as number;
-      bytes.writeInt32BE(Math.floor(timestamp / TWO_32), at);
-      bytes.writeUInt32BE(timestamp % TWO_32, at + 4);
-      bytes.writeInt32BE(this.#offsets[entry] as number, at + 8);
+      writeInt64(view, at, this.#timestamps[entry] as number);
+      view.setInt32(at + 8, this.#offsets[entry] as number);
     }
     return bytes;
   }
@@ -160,21 +151,27 @@ export class TimeIndex {
    * Fails with CORRUPT_INDEX, `details.entry` naming the entry, unless timestamps are >= 0 and ascend
    * strictly and offsets do not descend or leave the segment.
    */
-  static decode(bytes: Uint8Array, file: TimeIndexFile): TimeIndex {
+  static decode(
+    bytes: Uint8Array,
+    baseOffset: number,
+    options: IndexDecodeOptions = {},
+  ): TimeIndex {
     const view = viewOf(bytes);
     let count = entryCount('time index', bytes, TIME_INDEX_ENTRY_BYTES);
     if (count > 1) while (count > 0 && isZero(view, count - 1)) count--;
 
-    const index = new TimeIndex(file.baseOffset, file.maxEntries);
+    // A file written under a larger limit is full here, with its last place still to be had.
+    const maxEntries = Math.max(count + 1, options.maxEntries ?? DEFAULT_MAX_ENTRIES);
+    const index = new TimeIndex(baseOffset, maxEntries);
     index.#resize(count);
-    const endRelative = (file.endOffset ?? Number.POSITIVE_INFINITY) - file.baseOffset;
+    const endRelative = (options.endOffset ?? Number.POSITIVE_INFINITY) - baseOffset;
     let lastTimestamp = -1;
     let lastRelative = 0;
     for (let entry = 0; entry < count; entry++) {
       const at = entry * TIME_INDEX_ENTRY_BYTES;
-      const timestamp = view.getInt32(at) * TWO_32 + view.getUint32(at + 4);
+      const timestamp = readInt64(view, at);
       const relative = view.getInt32(at + 8);
-      const values = { baseOffset: file.baseOffset, timestamp, relativeOffset: relative };
+      const values = { baseOffset, timestamp, relativeOffset: relative };
       if (!Number.isSafeInteger(timestamp)) {
         const problem = `timestamp ${timestamp} is beyond a safe integer`;
         throw corruptIndex('time index', entry, problem, values);

@@ -1,0 +1,205 @@
+import { assert } from '../assert.js';
+import { VarveError } from '../errors.js';
+
+/** Kafka's default of `log.cleaner.dedupe.buffer.size`, in bytes. */
+export const DEFAULT_DEDUPE_BUFFER_BYTES = 128 * 1024 * 1024;
+
+/** A slot: int32 hash, uint32 end of the key in the arena (0: free), float64 offset. */
+const SLOT_BYTES = 16;
+const FIRST_SLOTS = 1024;
+const FIRST_ARENA_BYTES = 16 * 1024;
+/** Above this share the table doubles; where the budget forbids that, it fills up to the other one. */
+const GROW_LOAD = 0.7;
+const FULL_LOAD = 0.9;
+
+/**
+ * Key -> latest offset, for compaction. Exact: the keys themselves are kept and compared, so two keys
+ * with the same hash stay two. Open addressing over typed arrays, keys behind each other in an arena
+ * (a uint32 length after each). Table and arena together stay within `maxBytes`; while one of them
+ * grows, its old copy exists beside it for a moment.
+ */
+export class OffsetMap {
+  readonly maxBytes: number;
+  readonly #seed: number;
+  #size = 0;
+  #latestOffset = -1;
+  #slots = FIRST_SLOTS;
+  /** Words 0 and 1 of a slot; the same memory as `#offsets`. */
+  #words: Int32Array;
+  #offsets: Float64Array;
+  #arena: Buffer;
+  #arenaEnd = 0;
+
+  constructor(maxBytes: number = DEFAULT_DEDUPE_BUFFER_BYTES, seed = randomSeed()) {
+    const least = FIRST_SLOTS * SLOT_BYTES + FIRST_ARENA_BYTES;
+    if (!Number.isSafeInteger(maxBytes) || maxBytes < least || maxBytes > 2 ** 32) {
+      throw new VarveError(
+        'INVALID_ARGUMENT',
+        `log.cleaner.dedupe.buffer.size ${maxBytes} must be an integer from ${least} to ${2 ** 32} bytes`,
+        { details: { maxBytes } },
+      );
+    }
+    this.maxBytes = maxBytes;
+    this.#seed = seed;
+    const table = new ArrayBuffer(FIRST_SLOTS * SLOT_BYTES);
+    this.#words = new Int32Array(table);
+    this.#offsets = new Float64Array(table);
+    this.#arena = Buffer.allocUnsafeSlow(FIRST_ARENA_BYTES);
+  }
+
+  /** Keys held. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Largest offset put so far; -1 when empty. */
+  get latestOffset(): number {
+    return this.#latestOffset;
+  }
+
+  /** Bytes of memory held. */
+  get memoryBytes(): number {
+    return this.#slots * SLOT_BYTES + this.#arena.length;
+  }
+
+  /**
+   * Notes `offset` for the key `buffer[start, end)`; an older offset never replaces a newer one.
+   * False when the budget has no room for a new key: nothing has changed.
+   */
+  put(buffer: Uint8Array, start: number, end: number, offset: number): boolean {
+    assert(start >= 0 && start <= end && end <= buffer.length, 'key outside its buffer');
+    const hash = hashOf(buffer, start, end, this.#seed);
+    let slot = this.#find(buffer, start, end, hash);
+    if (this.#words[slot * 4 + 1] === 0) {
+      if (!this.#makeRoom(end - start)) return false;
+      // The table may have been replaced.
+      slot = this.#find(buffer, start, end, hash);
+      this.#words[slot * 4] = hash;
+      this.#words[slot * 4 + 1] = this.#keep(buffer, start, end);
+      this.#offsets[slot * 2 + 1] = offset;
+      this.#size++;
+    } else if ((this.#offsets[slot * 2 + 1] as number) < offset) {
+      this.#offsets[slot * 2 + 1] = offset;
+    }
+    if (offset > this.#latestOffset) this.#latestOffset = offset;
+    return true;
+  }
+
+  /** Latest offset of the key `buffer[start, end)`, or -1. */
+  get(buffer: Uint8Array, start: number, end: number): number {
+    assert(start >= 0 && start <= end && end <= buffer.length, 'key outside its buffer');
+    const slot = this.#find(buffer, start, end, hashOf(buffer, start, end, this.#seed));
+    return this.#words[slot * 4 + 1] === 0 ? -1 : (this.#offsets[slot * 2 + 1] as number);
+  }
+
+  /** Forgets every key and keeps the memory, for the next round. */
+  clear(): void {
+    this.#words.fill(0);
+    this.#size = 0;
+    this.#arenaEnd = 0;
+    this.#latestOffset = -1;
+  }
+
+  /** The key's slot, or the free one where it would go. */
+  #find(buffer: Uint8Array, start: number, end: number, hash: number): number {
+    const words = this.#words;
+    const mask = this.#slots - 1;
+    let slot = hash & mask;
+    for (;;) {
+      const keyEnd = (words[slot * 4 + 1] as number) >>> 0;
+      if (keyEnd === 0) return slot;
+      if (words[slot * 4] === hash && this.#holds(keyEnd, buffer, start, end)) return slot;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  #holds(keyEnd: number, buffer: Uint8Array, start: number, end: number): boolean {
+    const arena = this.#arena;
+    const length = end - start;
+    if (arena.readUInt32LE(keyEnd - 4) !== length) return false;
+    let at = keyEnd - 4 - length;
+    for (let from = start; from < end; from++, at++) {
+      if (arena[at] !== buffer[from]) return false;
+    }
+    return true;
+  }
+
+  #keep(buffer: Uint8Array, start: number, end: number): number {
+    const arena = this.#arena;
+    let at = this.#arenaEnd;
+    for (let from = start; from < end; from++) arena[at++] = buffer[from] as number;
+    arena.writeUInt32LE(end - start, at);
+    this.#arenaEnd = at + 4;
+    return (at + 4) | 0;
+  }
+
+  #makeRoom(keyBytes: number): boolean {
+    const needed = this.#arenaEnd + keyBytes + 4;
+    if (this.#size >= this.#slots * FULL_LOAD) return false;
+    if (needed > this.#arena.length && !this.#growArena(needed)) return false;
+    if (this.#size < this.#slots * GROW_LOAD) return true;
+    this.#growTable();
+    return this.#size < Math.floor(this.#slots * FULL_LOAD);
+  }
+
+  #growArena(needed: number): boolean {
+    const room = this.maxBytes - this.#slots * SLOT_BYTES;
+    if (needed > room) return false;
+    const arena = Buffer.allocUnsafeSlow(Math.min(room, Math.max(needed, this.#arena.length * 2)));
+    arena.set(this.#arena.subarray(0, this.#arenaEnd));
+    this.#arena = arena;
+    return true;
+  }
+
+  #growTable(): void {
+    const slots = this.#slots * 2;
+    if (slots * SLOT_BYTES + this.#arena.length > this.maxBytes) return;
+    const table = new ArrayBuffer(slots * SLOT_BYTES);
+    const words = new Int32Array(table);
+    const offsets = new Float64Array(table);
+    const mask = slots - 1;
+    for (let old = 0; old < this.#slots; old++) {
+      if (this.#words[old * 4 + 1] === 0) continue;
+      const hash = this.#words[old * 4] as number;
+      let slot = hash & mask;
+      while (words[slot * 4 + 1] !== 0) slot = (slot + 1) & mask;
+      words[slot * 4] = hash;
+      words[slot * 4 + 1] = this.#words[old * 4 + 1] as number;
+      offsets[slot * 2 + 1] = this.#offsets[old * 2 + 1] as number;
+    }
+    this.#words = words;
+    this.#offsets = offsets;
+    this.#slots = slots;
+  }
+}
+
+/** Seeded per map, so that keys cannot be chosen ahead to collide. */
+function randomSeed(): number {
+  return (Math.random() * 2 ** 32) | 0;
+}
+
+/** MurmurHash3, 32 bits. */
+function hashOf(buffer: Uint8Array, start: number, end: number, seed: number): number {
+  let hash = seed | 0;
+  let at = start;
+  for (const last = end - 3; at < last; at += 4) {
+    const word =
+      (buffer[at] as number) |
+      ((buffer[at + 1] as number) << 8) |
+      ((buffer[at + 2] as number) << 16) |
+      ((buffer[at + 3] as number) << 24);
+    hash ^= scramble(word);
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+  }
+  let tail = 0;
+  for (let shift = 0; at < end; at++, shift += 8) tail |= (buffer[at] as number) << shift;
+  hash ^= scramble(tail) ^ (end - start);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
+
+function scramble(word: number): number {
+  const mixed = Math.imul(word, 0xcc9e2d51);
+  return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
+}

@@ -1,0 +1,488 @@
+import { VarveError } from '../errors.js';
+
+/** Batches remembered per producer: as many as a producer may have in flight. Kafka: `ProducerStateEntry`. */
+export const BATCHES_TO_RETAIN = 5;
+const MAX_SEQUENCE = 0x7fffffff;
+
+/** The header fields of a batch that producer state reads. Sequences wrap: 0 follows 2147483647. */
+export interface ProducerBatch {
+  /** -1: not idempotent, and no concern of producer state. */
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly lastSequence: number;
+  readonly isTransactional: boolean;
+}
+
+/** The same after the append: where it lies. */
+export interface AppendedBatch extends ProducerBatch {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  /** Largest record timestamp in milliseconds. */
+  readonly maxTimestamp: number;
+}
+
+/** A COMMIT or ABORT marker at `offset`. */
+export interface EndTransaction {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly coordinatorEpoch: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly aborted: boolean;
+}
+
+export interface CompletedTransaction {
+  readonly producerId: number;
+  readonly firstOffset: number;
+  /** Offset of the marker. */
+  readonly lastOffset: number;
+  /** Everything below it was decided when the marker was written: what the transaction index keeps. */
+  readonly lastStableOffset: number;
+  readonly aborted: boolean;
+}
+
+/** The append that already holds a batch: acknowledge it with these, and append nothing. */
+export interface DuplicateBatch {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly timestamp: number;
+}
+
+/** One producer in a `.snapshot` file (46 bytes): its last batch only. */
+export interface ProducerSnapshotEntry {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** -1 when it has written no data in this epoch. */
+  readonly lastSequence: number;
+  /** -1 likewise. */
+  readonly lastOffset: number;
+  /** lastOffset minus the batch's base offset. */
+  readonly offsetDelta: number;
+  readonly timestamp: number;
+  readonly coordinatorEpoch: number;
+  /** First offset of the open transaction; -1 when there is none. */
+  readonly currentTxnFirstOffset: number;
+}
+
+export type ProducerOrigin = 'client' | 'coordinator' | 'replication';
+
+interface RetainedBatch {
+  lastSequence: number;
+  lastOffset: number;
+  offsetDelta: number;
+  timestamp: number;
+}
+
+interface Producer {
+  epoch: number;
+  coordinatorEpoch: number;
+  lastTimestamp: number;
+  /** -1: no open transaction. */
+  txnFirstOffset: number;
+  /** Oldest first, at most {@link BATCHES_TO_RETAIN}. */
+  batches: RetainedBatch[];
+}
+
+interface Transactions {
+  /** First offset of each open transaction -> its producer, ascending: new ones always start higher. */
+  ongoing: Map<number, number>;
+  /** First offset -> marker offset of the ended ones whose marker is not below the high watermark yet. */
+  unreplicated: Map<number, number>;
+}
+
+/**
+ * What idempotent and transactional producers have written to one partition, so that a batch sent
+ * twice is stored once. Holds nothing until the first such producer. Pure: the clock is an argument.
+ * Kafka: `ProducerStateManager`, `ProducerAppendInfo`.
+ */
+export class ProducerState {
+  readonly #expirationMs: number;
+  #producers: Map<number, Producer> | null = null;
+  #transactions: Transactions | null = null;
+  #mapEndOffset = 0;
+  #firstUnstable: number | null = null;
+
+  /** `expirationMs`: `producer.id.expiration.ms`. */
+  constructor(expirationMs: number) {
+    this.#expirationMs = expirationMs;
+  }
+
+  get isEmpty(): boolean {
+    return this.#producers === null;
+  }
+
+  /** Producers known. */
+  get count(): number {
+    return this.#producers?.size ?? 0;
+  }
+
+  /** The state covers every batch below this offset. */
+  get mapEndOffset(): number {
+    return this.#mapEndOffset;
+  }
+
+  /**
+   * First offset of a transaction that is open, or ended by a marker not yet below the high
+   * watermark; null when there is none. Readers of committed data stop there.
+   */
+  get firstUnstableOffset(): number | null {
+    return this.#firstUnstable;
+  }
+
+  /** First offset of an open transaction, or null. */
+  get firstUndecidedOffset(): number | null {
+    return this.#firstOngoing();
+  }
+
+  /** Notes that the log, and so this state, now ends at `offset`. */
+  advanceTo(offset: number): void {
+    this.#mapEndOffset = offset;
+  }
+
+  /**
+   * Checks a data batch before it is appended. Null: append it. Otherwise it is a retry of one of the
+   * producer's last five batches, which is returned. Replicas do not check: the leader did.
+   *
+   * Fails with INVALID_PRODUCER_EPOCH when a newer instance of the producer has written, with
+   * OUT_OF_ORDER_SEQUENCE_NUMBER when batches are missing before this one or a new epoch does not
+   * begin at sequence 0, with INVALID_RECORD when it is outside the producer's open transaction.
+   */
+  check(batch: ProducerBatch, origin: ProducerOrigin): DuplicateBatch | null {
+    if (this.#producers === null || batch.producerId < 0 || origin === 'replication') return null;
+    const producer = this.#producers.get(batch.producerId);
+    if (producer === undefined) return null;
+    if (batch.producerEpoch < producer.epoch) throw staleEpoch(batch, producer.epoch);
+    if (origin === 'client') {
+      if (batch.producerEpoch === producer.epoch) {
+        const duplicate = findDuplicate(producer, batch);
+        if (duplicate !== null) return duplicate;
+      }
+      checkSequence(producer, batch);
+    }
+    if (producer.txnFirstOffset >= 0 && !batch.isTransactional) throw outsideTransaction(batch);
+    return null;
+  }
+
+  /** Takes note of a data batch that was appended, by a client or by replication. */
+  update(batch: AppendedBatch): void {
+    if (batch.producerId < 0) return;
+    const producer = this.#producer(batch.producerId);
+    if (producer.epoch !== batch.producerEpoch) {
+      producer.epoch = batch.producerEpoch;
+      producer.batches.length = 0;
+    }
+    retain(producer, batch);
+    producer.lastTimestamp = batch.maxTimestamp;
+    if (batch.isTransactional && producer.txnFirstOffset < 0) {
+      producer.txnFirstOffset = batch.baseOffset;
+      this.#begin(batch.baseOffset, batch.producerId);
+    }
+  }
+
+  /**
+   * Checks a transaction marker before it is appended: fails with INVALID_PRODUCER_EPOCH when the
+   * producer's epoch, or the coordinator's, has moved on. Replicas do not check.
+   */
+  checkMarker(
+    marker: Pick<EndTransaction, 'producerId' | 'producerEpoch' | 'coordinatorEpoch'>,
+    origin: ProducerOrigin,
+  ): void {
+    const producer = this.#producers?.get(marker.producerId);
+    if (producer === undefined || origin === 'replication') return;
+    if (marker.producerEpoch < producer.epoch) throw staleEpoch(marker, producer.epoch);
+    if (marker.coordinatorEpoch < producer.coordinatorEpoch) {
+      throw new VarveError(
+        'INVALID_PRODUCER_EPOCH',
+        `marker of producer ${marker.producerId} comes from coordinator epoch ` +
+          `${marker.coordinatorEpoch}, but epoch ${producer.coordinatorEpoch} has written; the ` +
+          'sender is no longer the coordinator',
+        { details: { ...marker, currentCoordinatorEpoch: producer.coordinatorEpoch } },
+      );
+    }
+  }
+
+  /**
+   * Takes note of an appended marker. Returns the transaction it ended, for the transaction index if
+   * it was aborted; null where the producer had none open here.
+   */
+  endTransaction(marker: EndTransaction): CompletedTransaction | null {
+    if (marker.producerId < 0) return null;
+    const producer = this.#producer(marker.producerId);
+    if (producer.epoch !== marker.producerEpoch) {
+      producer.epoch = marker.producerEpoch;
+      producer.batches.length = 0;
+    }
+    producer.coordinatorEpoch = marker.coordinatorEpoch;
+    producer.lastTimestamp = marker.timestamp;
+    const firstOffset = producer.txnFirstOffset;
+    producer.txnFirstOffset = -1;
+    const transactions = this.#transactions;
+    if (firstOffset < 0 || transactions === null) return null;
+    transactions.ongoing.delete(firstOffset);
+    transactions.unreplicated.set(firstOffset, marker.offset);
+    this.#refreshUnstable();
+    return {
+      producerId: marker.producerId,
+      firstOffset,
+      lastOffset: marker.offset,
+      lastStableOffset: this.#firstOngoing() ?? marker.offset + 1,
+      aborted: marker.aborted,
+    };
+  }
+
+  /** Ended transactions become stable once their marker is below the high watermark. */
+  onHighWatermark(highWatermark: number): void {
+    this.#forgetEnded(highWatermark);
+  }
+
+  /** Ended transactions below the log start are gone; so is what the state covers below it. */
+  onLogStart(logStartOffset: number): void {
+    this.#forgetEnded(logStartOffset);
+    if (this.#mapEndOffset < logStartOffset) this.#mapEndOffset = logStartOffset;
+  }
+
+  /** Forgets producers idle for `producer.id.expiration.ms` with no open transaction; says how many. */
+  expire(nowMs: number): number {
+    const producers = this.#producers;
+    if (producers === null) return 0;
+    const before = producers.size;
+    for (const [id, producer] of producers) {
+      if (this.#isExpired(producer.lastTimestamp, producer.txnFirstOffset, nowMs)) {
+        producers.delete(id);
+      }
+    }
+    const expired = before - producers.size;
+    if (producers.size === 0) this.#producers = null;
+    return expired;
+  }
+
+  /**
+   * The log now ends at `offset`. True: the state is right as it is. False: it knew later batches and
+   * has been emptied; load the newest snapshot at or below `offset` and replay the log from there.
+   */
+  truncateTo(offset: number): boolean {
+    if (this.#mapEndOffset === offset) return true;
+    if (this.#producers === null && this.#transactions === null) {
+      this.#mapEndOffset = offset;
+      return true;
+    }
+    this.clear(offset);
+    return false;
+  }
+
+  /** Forgets everything; the state starts again at `offset`. */
+  clear(offset: number): void {
+    this.#producers = null;
+    this.#transactions = null;
+    this.#firstUnstable = null;
+    this.#mapEndOffset = offset;
+  }
+
+  /** Every producer with its last batch, for the snapshot file named by {@link mapEndOffset}. */
+  takeSnapshot(): ProducerSnapshotEntry[] {
+    const entries: ProducerSnapshotEntry[] = [];
+    if (this.#producers === null) return entries;
+    for (const [producerId, producer] of this.#producers) {
+      const last = producer.batches.at(-1);
+      entries.push({
+        producerId,
+        producerEpoch: producer.epoch,
+        lastSequence: last?.lastSequence ?? -1,
+        lastOffset: last?.lastOffset ?? -1,
+        offsetDelta: last?.offsetDelta ?? 0,
+        timestamp: producer.lastTimestamp,
+        coordinatorEpoch: producer.coordinatorEpoch,
+        currentTxnFirstOffset: producer.txnFirstOffset,
+      });
+    }
+    return entries;
+  }
+
+  /** Replaces the state by a snapshot that covers the log below `offset`, leaving out expired producers. */
+  loadSnapshot(entries: Iterable<ProducerSnapshotEntry>, offset: number, nowMs: number): void {
+    this.clear(offset);
+    const open: ProducerSnapshotEntry[] = [];
+    for (const entry of entries) {
+      if (this.#isExpired(entry.timestamp, entry.currentTxnFirstOffset, nowMs)) continue;
+      const producer = this.#producer(entry.producerId);
+      producer.epoch = entry.producerEpoch;
+      producer.coordinatorEpoch = entry.coordinatorEpoch;
+      producer.lastTimestamp = entry.timestamp;
+      producer.txnFirstOffset = entry.currentTxnFirstOffset;
+      if (entry.lastOffset >= 0) {
+        producer.batches.push({
+          lastSequence: entry.lastSequence,
+          lastOffset: entry.lastOffset,
+          offsetDelta: entry.offsetDelta,
+          timestamp: entry.timestamp,
+        });
+      }
+      if (entry.currentTxnFirstOffset >= 0) open.push(entry);
+    }
+    open.sort((a, b) => a.currentTxnFirstOffset - b.currentTxnFirstOffset);
+    for (const entry of open) this.#begin(entry.currentTxnFirstOffset, entry.producerId);
+  }
+
+  #producer(id: number): Producer {
+    if (this.#producers === null) this.#producers = new Map();
+    let producer = this.#producers.get(id);
+    if (producer === undefined) {
+      producer = {
+        epoch: -1,
+        coordinatorEpoch: -1,
+        lastTimestamp: -1,
+        txnFirstOffset: -1,
+        batches: [],
+      };
+      this.#producers.set(id, producer);
+    }
+    return producer;
+  }
+
+  #isExpired(lastTimestamp: number, txnFirstOffset: number, nowMs: number): boolean {
+    return txnFirstOffset < 0 && nowMs - lastTimestamp >= this.#expirationMs;
+  }
+
+  #begin(firstOffset: number, producerId: number): void {
+    if (this.#transactions === null) {
+      this.#transactions = { ongoing: new Map(), unreplicated: new Map() };
+    }
+    this.#transactions.ongoing.set(firstOffset, producerId);
+    this.#refreshUnstable();
+  }
+
+  #forgetEnded(offset: number): void {
+    const transactions = this.#transactions;
+    if (transactions === null || transactions.unreplicated.size === 0) return;
+    for (const [first, marker] of transactions.unreplicated) {
+      if (marker < offset) transactions.unreplicated.delete(first);
+    }
+    if (transactions.unreplicated.size === 0 && transactions.ongoing.size === 0) {
+      this.#transactions = null;
+    }
+    this.#refreshUnstable();
+  }
+
+  #firstOngoing(): number | null {
+    if (this.#transactions === null) return null;
+    for (const first of this.#transactions.ongoing.keys()) return first;
+    return null;
+  }
+
+  #refreshUnstable(): void {
+    let first = this.#firstOngoing();
+    if (this.#transactions !== null) {
+      for (const offset of this.#transactions.unreplicated.keys()) {
+        if (first === null || offset < first) first = offset;
+      }
+    }
+    this.#firstUnstable = first;
+  }
+}
+
+/** Sequence of a batch's first record, from its last one and the number of records after the first. */
+export function firstSequence(lastSequence: number, offsetDelta: number): number {
+  const first = lastSequence - offsetDelta;
+  return first >= 0 ? first : first + MAX_SEQUENCE + 1;
+}
+
+/** The sequence `count` after `sequence`. */
+export function addSequence(sequence: number, count: number): number {
+  const sum = sequence + count;
+  return sum > MAX_SEQUENCE ? sum - MAX_SEQUENCE - 1 : sum;
+}
+
+function findDuplicate(producer: Producer, batch: ProducerBatch): DuplicateBatch | null {
+  const { batches } = producer;
+  for (let at = batches.length - 1; at >= 0; at--) {
+    const known = batches[at] as RetainedBatch;
+    if (
+      known.lastSequence === batch.lastSequence &&
+      firstSequence(known.lastSequence, known.offsetDelta) === batch.baseSequence
+    ) {
+      return {
+        baseOffset: known.lastOffset - known.offsetDelta,
+        lastOffset: known.lastOffset,
+        timestamp: known.timestamp,
+      };
+    }
+  }
+  return null;
+}
+
+/**
+ * A producer whose epoch is known from a marker only has written nothing in it: it begins at 0.
+ * Kafka: `ProducerAppendInfo.checkSequence`.
+ */
+function checkSequence(producer: Producer, batch: ProducerBatch): void {
+  const last = producer.batches[producer.batches.length - 1];
+  const expected =
+    batch.producerEpoch === producer.epoch && last !== undefined
+      ? addSequence(last.lastSequence, 1)
+      : 0;
+  if (batch.baseSequence === expected) return;
+  throw new VarveError(
+    'OUT_OF_ORDER_SEQUENCE_NUMBER',
+    `producer ${batch.producerId}, epoch ${batch.producerEpoch}: batch begins at sequence ` +
+      `${batch.baseSequence}, expected ${expected}; batches before it are missing`,
+    {
+      details: {
+        producerId: batch.producerId,
+        producerEpoch: batch.producerEpoch,
+        currentEpoch: producer.epoch,
+        baseSequence: batch.baseSequence,
+        expectedSequence: expected,
+      },
+    },
+  );
+}
+
+/** Once five are kept, the oldest one's object is used again: no allocation per batch. */
+function retain(producer: Producer, batch: AppendedBatch): void {
+  const { batches } = producer;
+  const offsetDelta = batch.lastOffset - batch.baseOffset;
+  if (batches.length < BATCHES_TO_RETAIN) {
+    batches.push({
+      lastSequence: batch.lastSequence,
+      lastOffset: batch.lastOffset,
+      offsetDelta,
+      timestamp: batch.maxTimestamp,
+    });
+    return;
+  }
+  const oldest = batches[0] as RetainedBatch;
+  batches.copyWithin(0, 1);
+  batches[BATCHES_TO_RETAIN - 1] = oldest;
+  oldest.lastSequence = batch.lastSequence;
+  oldest.lastOffset = batch.lastOffset;
+  oldest.offsetDelta = offsetDelta;
+  oldest.timestamp = batch.maxTimestamp;
+}
+
+function staleEpoch(
+  batch: { readonly producerId: number; readonly producerEpoch: number },
+  currentEpoch: number,
+): VarveError {
+  return new VarveError(
+    'INVALID_PRODUCER_EPOCH',
+    `producer ${batch.producerId} sends epoch ${batch.producerEpoch}, but epoch ${currentEpoch} ` +
+      'has written; a newer instance of the producer has taken over',
+    {
+      details: {
+        producerId: batch.producerId,
+        producerEpoch: batch.producerEpoch,
+        currentEpoch,
+      },
+    },
+  );
+}
+
+function outsideTransaction(batch: ProducerBatch): VarveError {
+  return new VarveError(
+    'INVALID_RECORD',
+    `producer ${batch.producerId} has a transaction open; a batch outside it is refused until the ` +
+      'transaction ends',
+    { details: { producerId: batch.producerId, producerEpoch: batch.producerEpoch } },
+  );
+}
