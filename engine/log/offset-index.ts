@@ -119,18 +119,6 @@ export class OffsetIndex {
     return entry < 0 ? 0 : (this.#positions[entry] as number);
   }
 
-  /** Number of the greatest entry whose position is <= `position`, or -1. */
-  lookupPosition(position: number): number {
-    let low = 0;
-    let high = this.#count - 1;
-    while (low <= high) {
-      const middle = (low + high) >>> 1;
-      if (this.positionAt(middle) <= position) low = middle + 1;
-      else high = middle - 1;
-    }
-    return high;
-  }
-
   offsetAt(entry: number): number {
     assert(entry >= 0 && entry < this.#count, 'no such offset index entry');
     return this.baseOffset + (this.#offsets[entry] as number);
