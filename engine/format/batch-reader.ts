@@ -27,6 +27,8 @@ export interface ReadOptions {
 }
 
 const EMPTY = Buffer.alloc(0);
+const MAX_KNOWN_HEADER_KEYS = 8;
+const MAX_KNOWN_HEADER_KEY_UNITS = 64;
 const NO_HEADERS: readonly RecordHeader[] = Object.freeze([]);
 const DEFAULT_OPTIONS: ReadOptions = {};
 
@@ -55,6 +57,11 @@ export class RecordCursor {
   isControl = false;
 
   #reader = new VarintReader(EMPTY);
+  // The memory behind `buffer`: asking the buffer for it costs as much as making a view of it.
+  #memory: ArrayBufferLike = EMPTY.buffer;
+  #memoryOffset = 0;
+  /** Header keys seen last, by place: records of a batch mostly have the same. */
+  #headerKeys: string[] = [];
   #end = 0;
   #left = 0;
   #baseOffset = 0;
@@ -63,10 +70,15 @@ export class RecordCursor {
   #isLogAppendTime = false;
   #maxTimestamp = 0;
 
-  /** Starts before the first record of the batch at byte `at`; decompresses a compressed one. */
+  /**
+   * Starts before the first record of the batch at byte `at`; decompresses a compressed one. `buffer`
+   * and `view` cover the same memory. Throws CORRUPT_MESSAGE, DECOMPRESSION_LIMIT or
+   * UNSUPPORTED_COMPRESSION_TYPE.
+   */
   reset(buffer: Buffer, view: DataView, at: number, options: ReadOptions = DEFAULT_OPTIONS): this {
-    const bits = attributes(view, at);
+    this.#left = 0;
     this.#baseOffset = baseOffset(view, at);
+    const bits = attributes(view, at);
     this.#baseTimestamp = baseTimestamp(view, at);
     this.#lastOffsetDelta = lastOffsetDelta(view, at);
     this.#isLogAppendTime = (bits & TIMESTAMP_TYPE_BIT) !== 0;
@@ -77,6 +89,9 @@ export class RecordCursor {
 
     const start = at + BATCH_OVERHEAD;
     const end = at + sizeInBytes(view, at);
+    if (end < start || end > buffer.length) {
+      this.#corrupt(at, `batch of ${end - at} bytes in ${buffer.length - at} bytes left`);
+    }
     const count = recordsCount(view, at);
     const compression = compressionOf(view, at);
     if (compression === null) {
@@ -99,6 +114,8 @@ export class RecordCursor {
 
   #begin(buffer: Buffer, start: number, end: number, count: number): void {
     this.buffer = buffer;
+    this.#memory = buffer.buffer;
+    this.#memoryOffset = buffer.byteOffset;
     this.#reader.buffer = buffer;
     this.#reader.at = start;
     this.#reader.end = end;
@@ -107,6 +124,11 @@ export class RecordCursor {
     if (count < 0 || count * MIN_RECORD_BYTES > end - start) {
       this.#corrupt(start, `${end - start} bytes cannot hold the batch's ${count} records`);
     }
+  }
+
+  /** Lets go of the batch's memory, for a cursor that is kept for later. */
+  release(): void {
+    this.#begin(EMPTY, 0, 0, 0);
   }
 
   /** Moves to the next record; false after the last, when the batch's bytes must be used up. */
@@ -194,12 +216,12 @@ export class RecordCursor {
 
   /** The key as a view, or null. */
   key(): Uint8Array | null {
-    return viewOf(this.buffer, this.keyStart, this.keyEnd);
+    return this.#viewOf(this.keyStart, this.keyEnd);
   }
 
   /** The value as a view, or null. */
   value(): Uint8Array | null {
-    return viewOf(this.buffer, this.valueStart, this.valueEnd);
+    return this.#viewOf(this.valueStart, this.valueEnd);
   }
 
   /** The headers, values as views. */
@@ -212,8 +234,8 @@ export class RecordCursor {
     return {
       offset: this.offset,
       timestamp: this.timestamp,
-      key: viewOf(this.buffer, this.keyStart, this.keyEnd),
-      value: viewOf(this.buffer, this.valueStart, this.valueEnd),
+      key: this.#viewOf(this.keyStart, this.keyEnd),
+      value: this.#viewOf(this.valueStart, this.valueEnd),
       headers: this.headersCount === 0 ? NO_HEADERS : this.#readHeaders(),
     };
   }
@@ -245,30 +267,45 @@ export class RecordCursor {
     for (let i = 0; i < this.headersCount; i++) {
       const keyLength = reader.varint();
       const keyEnd = reader.at + keyLength;
-      const key = buffer.toString('utf8', reader.at, keyEnd);
+      const key = this.#headerKey(i, reader.at, keyEnd);
       reader.at = keyEnd;
       const valueLength = reader.varint();
       if (valueLength < 0) {
         headers.push({ key, value: null });
       } else {
-        headers.push({ key, value: viewOf(buffer, reader.at, reader.at + valueLength) });
+        headers.push({ key, value: this.#viewOf(reader.at, reader.at + valueLength) });
         reader.at += valueLength;
       }
     }
     return headers;
   }
 
+  #viewOf(start: number, end: number): Uint8Array | null {
+    return start < 0 ? null : new Uint8Array(this.#memory, this.#memoryOffset + start, end - start);
+  }
+
+  #headerKey(place: number, start: number, end: number): string {
+    const { buffer } = this;
+    const known = this.#headerKeys[place];
+    if (known !== undefined && known.length === end - start) {
+      let at = start;
+      while (at < end && buffer[at]! < 0x80 && buffer[at] === known.charCodeAt(at - start)) at++;
+      if (at === end) return known;
+    }
+    const key = buffer.toString('utf8', start, end);
+    if (place < MAX_KNOWN_HEADER_KEYS && key.length <= MAX_KNOWN_HEADER_KEY_UNITS) {
+      this.#headerKeys[place] = key;
+    }
+    return key;
+  }
+
   #corrupt(position: number, reason: string): never {
     throw new VarveError(
       'CORRUPT_MESSAGE',
-      `record at byte ${position} of the batch with base offset ${this.#baseOffset}: ${reason}`,
+      `byte ${position}, batch with base offset ${this.#baseOffset}: ${reason}`,
       { details: { position, baseOffset: this.#baseOffset } },
     );
   }
-}
-
-function viewOf(buffer: Buffer, start: number, end: number): Uint8Array | null {
-  return start < 0 ? null : new Uint8Array(buffer.buffer, buffer.byteOffset + start, end - start);
 }
 
 /** The records of the batch at byte `at`, which has passed `checkBatch`, as views. */

@@ -22,6 +22,7 @@ export function sizeOfUnsignedVarint(value: number): number {
 
 /** Bytes of `value`, an integer of magnitude at most 2^53, as a zigzag varlong. */
 export function sizeOfVarlong(value: number): number {
+  if (value === (value | 0)) return sizeOfVarint(value);
   let magnitude = value < 0 ? -value - 1 : value;
   let size = 1;
   for (magnitude = Math.floor(magnitude / 0x40); magnitude > 0; size++) {
@@ -37,17 +38,27 @@ export function writeVarint(buffer: Uint8Array, at: number, value: number): numb
 
 /** Writes `value` (uint32, or an int32's bit pattern) and returns the position after it. */
 export function writeUnsignedVarint(buffer: Uint8Array, at: number, value: number): number {
+  if ((value & ~0x7f) === 0) {
+    buffer[at] = value;
+    return at + 1;
+  }
+  if ((value & ~0x3fff) === 0) {
+    buffer[at] = value | 0x80;
+    buffer[at + 1] = value >>> 7;
+    return at + 2;
+  }
   let rest = value;
   while ((rest & ~0x7f) !== 0) {
-    buffer[at++] = (rest & 0x7f) | 0x80;
+    buffer[at++] = rest | 0x80;
     rest >>>= 7;
   }
-  buffer[at++] = rest;
-  return at;
+  buffer[at] = rest;
+  return at + 1;
 }
 
 /** Writes `value`, an integer of magnitude at most 2^53, and returns the position after it. */
 export function writeVarlong(buffer: Uint8Array, at: number, value: number): number {
+  if (value === (value | 0)) return writeVarint(buffer, at, value);
   const sign = value < 0 ? 1 : 0;
   // The zigzag value is 2 x magnitude + sign: doubling first would leave the exact doubles.
   const magnitude = value < 0 ? -value - 1 : value;
