@@ -11,14 +11,15 @@ export const OFFSET_INDEX_ENTRY_BYTES = 8;
 const WARM_ENTRIES = 8192 / OFFSET_INDEX_ENTRY_BYTES;
 const MAX_INT32 = 0x7fffffff;
 const FIRST_CAPACITY = 16;
-/** `segment.index.bytes` at its default, 10485760. */
-const DEFAULT_MAX_ENTRIES = 10485760 / OFFSET_INDEX_ENTRY_BYTES;
 /** Shared by every empty index: ten thousand idle partitions hold no arrays of their own. */
 const NONE = new Int32Array(0);
 
-export interface IndexDecodeOptions {
-  /** As for the constructor, for an index that will be appended to. Default: that of a 10 MiB file. */
-  readonly maxEntries?: number;
+export interface OffsetIndexFile {
+  readonly baseOffset: number;
+  /** Size of the segment's data in bytes: every position must be below it. */
+  readonly logSize: number;
+  /** See {@link OffsetIndex.maxEntries}; a file that holds more makes an index that is just full. */
+  readonly maxEntries: number;
   /** First offset that the segment cannot hold. Default: as far as a relative offset reaches. */
   readonly endOffset?: number;
 }
@@ -91,7 +92,7 @@ export class OffsetIndex {
     const count = this.#count;
     const distance = target - this.baseOffset;
     if (count === 0 || !(distance >= 0)) return -1;
-    const relative = distance > MAX_INT32 ? MAX_INT32 : distance;
+    const relative = Math.min(distance, MAX_INT32);
     const offsets = this.#offsets;
     let low = count > WARM_ENTRIES ? count - 1 - WARM_ENTRIES : 0;
     let high = count - 1;
@@ -160,21 +161,15 @@ export class OffsetIndex {
    * Fails with CORRUPT_INDEX, `details.entry` naming the entry, unless the rest ascends strictly in
    * offset and position and stays inside the segment: below `endOffset`, and below `logSize` bytes.
    */
-  static decode(
-    bytes: Uint8Array,
-    baseOffset: number,
-    logSize: number,
-    options: IndexDecodeOptions = {},
-  ): OffsetIndex {
+  static decode(bytes: Uint8Array, file: OffsetIndexFile): OffsetIndex {
+    const { baseOffset, logSize } = file;
     const view = viewOf(bytes);
     let count = entryCount('offset index', bytes, OFFSET_INDEX_ENTRY_BYTES);
     while (count > 0 && isZero(view, count - 1)) count--;
 
-    // A file written under a larger limit is full here, and nothing worse.
-    const maxEntries = Math.max(count, options.maxEntries ?? DEFAULT_MAX_ENTRIES);
-    const index = new OffsetIndex(baseOffset, maxEntries);
+    const index = new OffsetIndex(baseOffset, Math.max(count, file.maxEntries));
     index.#resize(count);
-    const endRelative = (options.endOffset ?? Number.POSITIVE_INFINITY) - baseOffset;
+    const endRelative = (file.endOffset ?? Number.POSITIVE_INFINITY) - baseOffset;
     let lastRelative = -1;
     let lastPosition = -1;
     for (let entry = 0; entry < count; entry++) {

@@ -1,7 +1,6 @@
 import { assert } from '../assert.js';
 import { readInt64, writeInt64 } from '../format/int64.js';
 import { corruptIndex, entryCount, viewOf } from './corrupt-index.js';
-import type { IndexDecodeOptions } from './offset-index.js';
 
 /** One entry of a `.timeindex` file: int64 timestamp, int32 relative offset, big-endian. */
 export const TIME_INDEX_ENTRY_BYTES = 12;
@@ -10,10 +9,16 @@ export const TIME_INDEX_ENTRY_BYTES = 12;
 const WARM_ENTRIES = Math.floor(8192 / TIME_INDEX_ENTRY_BYTES);
 const MAX_INT32 = 0x7fffffff;
 const FIRST_CAPACITY = 8;
-/** `segment.index.bytes` at its default, 10485760. */
-const DEFAULT_MAX_ENTRIES = Math.floor(10485760 / TIME_INDEX_ENTRY_BYTES);
 const NO_TIMES = new Float64Array(0);
 const NO_OFFSETS = new Int32Array(0);
+
+export interface TimeIndexFile {
+  readonly baseOffset: number;
+  /** See {@link TimeIndex.maxEntries}; a file that holds more makes an index that is just full. */
+  readonly maxEntries: number;
+  /** First offset that the segment cannot hold. Default: as far as a relative offset reaches. */
+  readonly endOffset?: number;
+}
 
 /**
  * The sparse time index of one segment, in memory: (timestamp, offset) says that no batch up to
@@ -62,11 +67,14 @@ export class TimeIndex {
    * `timestamp` is the largest in the segment so far, `offset` the last offset of the batch that has
    * it. `final` marks the entry at roll or close, which may take the place that is kept for it.
    */
-  maybeAppend(timestamp: number, offset: number, final = false): boolean {
+  maybeAppend(timestamp: number, offset: number, options?: { readonly final: boolean }): boolean {
     const count = this.#count;
     if (!(timestamp > (count === 0 ? -1 : (this.#timestamps[count - 1] as number)))) return false;
     const relative = offset - this.baseOffset;
-    assert(final ? count < this.maxEntries : !this.isFull, 'append to a full time index');
+    assert(
+      options?.final === true ? count < this.maxEntries : !this.isFull,
+      'append to a full time index',
+    );
     assert(Number.isSafeInteger(timestamp), 'indexed timestamp is not a safe integer');
     assert(relative >= 0 && relative <= MAX_INT32, 'indexed offset out of the segment');
     assert(
@@ -151,20 +159,16 @@ export class TimeIndex {
    * Fails with CORRUPT_INDEX, `details.entry` naming the entry, unless timestamps are >= 0 and ascend
    * strictly and offsets do not descend or leave the segment.
    */
-  static decode(
-    bytes: Uint8Array,
-    baseOffset: number,
-    options: IndexDecodeOptions = {},
-  ): TimeIndex {
+  static decode(bytes: Uint8Array, file: TimeIndexFile): TimeIndex {
+    const { baseOffset } = file;
     const view = viewOf(bytes);
     let count = entryCount('time index', bytes, TIME_INDEX_ENTRY_BYTES);
     if (count > 1) while (count > 0 && isZero(view, count - 1)) count--;
 
-    // A file written under a larger limit is full here, with its last place still to be had.
-    const maxEntries = Math.max(count + 1, options.maxEntries ?? DEFAULT_MAX_ENTRIES);
-    const index = new TimeIndex(baseOffset, maxEntries);
+    // The place for the final entry stays: a segment of another limit rolls as any other.
+    const index = new TimeIndex(baseOffset, Math.max(count + 1, file.maxEntries));
     index.#resize(count);
-    const endRelative = (options.endOffset ?? Number.POSITIVE_INFINITY) - baseOffset;
+    const endRelative = (file.endOffset ?? Number.POSITIVE_INFINITY) - baseOffset;
     let lastTimestamp = -1;
     let lastRelative = 0;
     for (let entry = 0; entry < count; entry++) {
