@@ -57,16 +57,30 @@ export class Broker {
       'transaction.state.log.min.isr': 1,
       'group.initial.rebalance.delay.ms': 0,
       'auto.create.topics.enable': false,
+      // Fixed timestamps of years ago must not fall to retention.
+      'log.retention.ms': -1,
       'log.cleaner.backoff.ms': 200,
       'log.cleaner.dedupe.buffer.size': 4 << 20,
       ...settings,
     };
-    writeFileSync(properties, Object.entries(lines).map(([key, value]) => `${key}=${value}\n`).join(''));
+    writeFileSync(
+      properties,
+      Object.entries(lines)
+        .map(([key, value]) => `${key}=${value}\n`)
+        .join(''),
+    );
     if (!existsSync(path.join(data, 'meta.properties'))) {
       mkdirSync(data, { recursive: true });
       const clusterId = 'dmFydmUtY29uZm9ybWFuYw';
-      const format = await runJava(kafka, 'kafka.tools.StorageTool', ['format', '-t', clusterId, '-c', properties]);
-      if (format.status !== 0) throw new Error(`formatting the data directory failed:\n${format.stdout}${format.stderr}`);
+      const format = await runJava(kafka, 'kafka.tools.StorageTool', [
+        'format',
+        '-t',
+        clusterId,
+        '-c',
+        properties,
+      ]);
+      if (format.status !== 0)
+        throw new Error(`formatting the data directory failed:\n${format.stdout}${format.stderr}`);
     }
 
     const child = spawn('java', javaArguments(kafka, 'KafkaBroker', [properties]), {
@@ -107,7 +121,8 @@ export class Broker {
     }, STOP_LIMIT_MS);
     await this.#ended;
     clearTimeout(timer);
-    if (late) throw new Error(`the Kafka broker did not stop within ${STOP_LIMIT_MS} ms of ${signal}`);
+    if (late)
+      throw new Error(`the Kafka broker did not stop within ${STOP_LIMIT_MS} ms of ${signal}`);
   }
 }
 

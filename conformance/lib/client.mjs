@@ -27,7 +27,8 @@ export class KafkaClient {
     });
     this.#ended = new Promise((resolve) => {
       this.#child.on('close', (status) => {
-        for (const { reject } of this.#waiting.splice(0)) reject(new Error(`the Kafka client ended with status ${status}`));
+        for (const { reject } of this.#waiting.splice(0))
+          reject(new Error(`the Kafka client ended with status ${status}`));
         resolve(undefined);
       });
     });

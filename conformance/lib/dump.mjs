@@ -20,7 +20,7 @@ import { runJava } from './kafka.mjs';
  * @property {boolean} isValid
  * @property {DumpedRecord[]} records
  *
- * @typedef {Record<string, number>} Entry  a line of "name: number" pairs
+ * @typedef {Record<string, number | null>} Entry  a line of "name: number" pairs
  *
  * @typedef {object} DumpedFile
  * @property {string} file
@@ -37,7 +37,9 @@ const BATCH =
   /^baseOffset: (-?\d+) lastOffset: (-?\d+) count: (-?\d+) baseSequence: (-?\d+) lastSequence: (-?\d+) producerId: (-?\d+) producerEpoch: (-?\d+) partitionLeaderEpoch: (-?\d+) isTransactional: (true|false) isControl: (true|false) deleteHorizonMs: (?:OptionalLong\.empty|OptionalLong\[(-?\d+)\]) position: (\d+) (CreateTime|LogAppendTime): (-?\d+) size: (\d+) magic: 2 compresscodec: (\w+) crc: (\d+) isvalid: (true|false)$/;
 const RECORD =
   /^\| offset: (-?\d+) (?:CreateTime|LogAppendTime): (-?\d+) keySize: (-?\d+) valueSize: (-?\d+) sequence: (-?\d+) headerKeys: \[.*\](?: endTxnMarker: (ABORT|COMMIT) coordinatorEpoch: -?\d+)?$/;
-const ENTRY = /^(?:[A-Za-z]+: -?\d+ ?)+$/;
+const VALUE = String.raw`(-?\d+|OptionalLong\.empty|OptionalLong\[-?\d+\])`;
+const ENTRY = new RegExp(`^(?:[A-Za-z]+: ${VALUE} ?)+$`);
+const FIELD = new RegExp(`([A-Za-z]+): ${VALUE}`, 'g');
 
 /** The files in a partition directory that DumpLogSegments reads, in order. */
 export function dumpableFiles(/** @type {string} */ directory) {
@@ -55,7 +57,11 @@ export async function dump(kafka, files) {
   /** @type {DumpedFile[]} */ const dumped = [];
   let [status, stderr] = [/** @type {number | null} */ (0), ''];
   for (const some of argumentSized(files)) {
-    const run = await runJava(kafka, 'kafka.tools.DumpLogSegments', ['--deep-iteration', '--files', some.join(',')]);
+    const run = await runJava(kafka, 'kafka.tools.DumpLogSegments', [
+      '--deep-iteration',
+      '--files',
+      some.join(','),
+    ]);
     dumped.push(...parse(run.stdout));
     stderr += run.stderr;
     if (run.status !== 0) status = run.status;
@@ -72,9 +78,16 @@ export async function indexSanityCheck(kafka, files) {
   const failures = [];
   let passed = 0;
   for (const some of argumentSized(indexes)) {
-    const run = await runJava(kafka, 'kafka.tools.DumpLogSegments', ['--index-sanity-check', '--files', some.join(',')]);
-    passed += run.stdout.split('\n').filter((line) => / passed sanity check\.$| is empty\.$/.test(line)).length;
-    if (run.status !== 0 || run.stderr !== '') failures.push(`index sanity check: status ${run.status}: ${run.stderr}`);
+    const run = await runJava(kafka, 'kafka.tools.DumpLogSegments', [
+      '--index-sanity-check',
+      '--files',
+      some.join(','),
+    ]);
+    passed += run.stdout
+      .split('\n')
+      .filter((line) => / passed sanity check\.$| is empty\.$/.test(line)).length;
+    if (run.status !== 0 || run.stderr !== '')
+      failures.push(`index sanity check: status ${run.status}: ${run.stderr}`);
   }
   if (passed !== indexes.length && failures.length === 0) {
     failures.push(`index sanity check: ${passed} of ${indexes.length} files passed`);
@@ -87,7 +100,8 @@ function argumentSized(/** @type {string[]} */ files) {
   /** @type {string[][]} */ const lists = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const file of files) {
-    if (file.includes(',')) throw new Error(`DumpLogSegments cannot be given a path with a comma: ${file}`);
+    if (file.includes(','))
+      throw new Error(`DumpLogSegments cannot be given a path with a comma: ${file}`);
     bytes += file.length + 1;
     if (bytes > 100_000) {
       lists.push([]);
@@ -119,7 +133,8 @@ function parse(/** @type {string} */ stdout) {
 function dumpedFile(/** @type {string} */ file) {
   const [base, suffix] = path.basename(file).split('.');
   const kind = KINDS.find((known) => known === suffix);
-  if (kind === undefined) throw new Error(`DumpLogSegments dumped ${file}, which is none of ${KINDS}`);
+  if (kind === undefined)
+    throw new Error(`DumpLogSegments dumped ${file}, which is none of ${KINDS}`);
   return { file, kind, baseOffset: Number(base), batches: [], entries: [], complaints: [] };
 }
 
@@ -180,7 +195,12 @@ function dumpedRecord(/** @type {RegExpExecArray} */ m) {
 
 /** @returns {Entry} */
 function entry(/** @type {string} */ line) {
-  return Object.fromEntries([...line.matchAll(/([A-Za-z]+): (-?\d+)/g)].map((m) => [m[1], Number(m[2])]));
+  return Object.fromEntries(
+    [...line.matchAll(FIELD)].map(([, name, value]) => {
+      const digits = /-?\d+/.exec(/** @type {string} */ (value));
+      return [name, digits === null ? null : Number(digits[0])];
+    }),
+  );
 }
 
 /** Directories at or below `root` that hold log segments. */

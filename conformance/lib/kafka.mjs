@@ -24,11 +24,17 @@ const JVM_OPTIONS = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', 
  * @returns {Kafka}
  */
 export function kafka() {
-  const jars = spawnSync(path.join(conformance, 'kafka-jars'), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  const jars = spawnSync(path.join(conformance, 'kafka-jars'), {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   if (jars.status === SKIPPED) process.exit(SKIPPED);
-  if (jars.status !== 0) throw new Error(`kafka-jars failed with status ${jars.status ?? jars.signal ?? jars.error}`);
+  if (jars.status !== 0)
+    throw new Error(`kafka-jars failed with status ${jars.status ?? jars.signal ?? jars.error}`);
   const libs = jars.stdout.trim();
-  const version = readdirSync(libs).find((name) => name.startsWith('kafka-clients-'))?.slice(14, -4);
+  const version = readdirSync(libs)
+    .find((name) => name.startsWith('kafka-clients-'))
+    ?.slice(14, -4);
   if (version === undefined) throw new Error(`${libs} holds no kafka-clients jar`);
   return { version, classpath: `${compiled(libs)}:${libs}/*` };
 }
@@ -45,7 +51,9 @@ function compiled(/** @type {string} */ libs) {
   if (existsSync(classes)) return classes;
   const fresh = `${classes}.${process.pid}`;
   mkdirSync(fresh);
-  const javac = spawnSync('javac', ['-nowarn', '-d', fresh, '-cp', `${libs}/*`, ...sources], { encoding: 'utf8' });
+  const javac = spawnSync('javac', ['-nowarn', '-d', fresh, '-cp', `${libs}/*`, ...sources], {
+    encoding: 'utf8',
+  });
   if (javac.status !== 0) {
     rmSync(fresh, { recursive: true });
     throw new Error(`javac failed:\n${javac.stderr}`);
@@ -65,7 +73,14 @@ function compiled(/** @type {string} */ libs) {
  * @param {Kafka} kafka @param {string} main @param {string[]} args
  */
 export function javaArguments(kafka, main, args, level = 'warn') {
-  return [...JVM_OPTIONS, `-Dorg.slf4j.simpleLogger.defaultLogLevel=${level}`, '-cp', kafka.classpath, main, ...args];
+  return [
+    ...JVM_OPTIONS,
+    `-Dorg.slf4j.simpleLogger.defaultLogLevel=${level}`,
+    '-cp',
+    kafka.classpath,
+    main,
+    ...args,
+  ];
 }
 
 /**
@@ -75,14 +90,20 @@ export function javaArguments(kafka, main, args, level = 'warn') {
  */
 export function runJava(kafka, main, args) {
   return new Promise((resolve, reject) => {
-    const child = spawn('java', javaArguments(kafka, main, args), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('java', javaArguments(kafka, main, args), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     /** @type {Buffer[]} */ const out = [];
     /** @type {Buffer[]} */ const err = [];
     child.stdout.on('data', (chunk) => out.push(chunk));
     child.stderr.on('data', (chunk) => err.push(chunk));
     child.on('error', reject);
     child.on('close', (status) =>
-      resolve({ status, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
+      resolve({
+        status,
+        stdout: Buffer.concat(out).toString(),
+        stderr: Buffer.concat(err).toString(),
+      }),
     );
   });
 }

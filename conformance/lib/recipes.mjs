@@ -30,7 +30,10 @@ export class Filler {
   }
 
   /** A producer of that name; the same name later is the same producer id. */
-  async producer(/** @type {string} */ name, /** @type {Record<string, string | number | boolean>} */ configs = {}) {
+  async producer(
+    /** @type {string} */ name,
+    /** @type {Record<string, string | number | boolean>} */ configs = {},
+  ) {
     const id = `${this.topic}/${name}`;
     if (!this.#producers.has(id)) {
       this.#producers.add(id);
@@ -39,7 +42,11 @@ export class Filler {
     return {
       /** Sends one batch. */
       batch: (/** @type {RecordSpec[]} */ records) =>
-        this.client.call('produce', { producer: id, topic: this.topic, records: records.map(wire) }),
+        this.client.call('produce', {
+          producer: id,
+          topic: this.topic,
+          records: records.map(wire),
+        }),
       begin: () => this.client.call('beginTransaction', { producer: id }),
       commit: () => this.client.call('commitTransaction', { producer: id }),
       abort: () => this.client.call('abortTransaction', { producer: id }),
@@ -51,7 +58,11 @@ export class Filler {
     const directory = path.join(this.workDirectory, 'data', `${this.topic}-0`);
     for (let waitedMs = 0; waitedMs < 60_000; waitedMs += 100) {
       await new Promise((resolve) => setTimeout(resolve, 100));
-      const active = Math.max(...readdirSync(directory).filter((n) => n.endsWith('.log')).map((n) => Number.parseInt(n, 10)));
+      const active = Math.max(
+        ...readdirSync(directory)
+          .filter((n) => n.endsWith('.log'))
+          .map((n) => Number.parseInt(n, 10)),
+      );
       const lines = checkpoint(this.workDirectory, 'cleaner-offset-checkpoint').split('\n');
       if (lines.includes(`${this.topic} 0 ${active}`)) return;
     }
@@ -110,7 +121,13 @@ function codec(/** @type {string} */ name) {
       await producer.batch([{ key: 'one', value: 'a single record', timestamp: START }]);
       await producer.batch(lines(1, 40));
       await producer.batch([
-        { key: 'text', value: Array.from({ length: 1500 }, (_, i) => line(i)).join('\n').slice(0, 100_000), timestamp: START + 50_000 },
+        {
+          key: 'text',
+          value: Array.from({ length: 1500 }, (_, i) => line(i))
+            .join('\n')
+            .slice(0, 100_000),
+          timestamp: START + 50_000,
+        },
         { key: 'noise', value: noise(7, 20_000), timestamp: START + 49_000 },
         { key: null, value: null, timestamp: START + 51_000, headers: [['h', 'v']] },
         { key: '', value: '', timestamp: START + 48_000 },
@@ -119,7 +136,11 @@ function codec(/** @type {string} */ name) {
   };
 }
 
-const SMALL_SEGMENTS = { 'internal.segment.bytes': 4096, 'segment.index.bytes': 1024, 'index.interval.bytes': 256 };
+const SMALL_SEGMENTS = {
+  'internal.segment.bytes': 4096,
+  'segment.index.bytes': 1024,
+  'index.interval.bytes': 256,
+};
 
 /** @returns {Recipe['fill']} */
 function manyBatches(/** @type {number} */ from, /** @type {number} */ to) {
@@ -129,7 +150,12 @@ function manyBatches(/** @type {number} */ from, /** @type {number} */ to) {
     for (let i = from; i < to; ) {
       const count = Math.min(to - i, 1 + Math.floor(next() * 6));
       // Out of order by up to 20 s, as merged clients send: the largest timestamp is not always the last.
-      await producer.batch(lines(i, i + count).map((r) => ({ ...r, timestamp: START + i * 1000 + Math.floor(next() * 20_000) })));
+      await producer.batch(
+        lines(i, i + count).map((r) => ({
+          ...r,
+          timestamp: START + i * 1000 + Math.floor(next() * 20_000),
+        })),
+      );
       i += count;
     }
   };
@@ -172,13 +198,19 @@ async function overwrite(/** @type {Filler} */ f) {
   const main = await f.producer('main');
   await once.batch(lines(0, 10));
   for (let i = 10; i < 60; i += 5) await main.batch(lines(i, i + 5));
-  await main.batch([{ key: 'k3', value: null, timestamp: START + 60_000 }, { key: 'k4', value: null, timestamp: START + 61_000 }]);
+  await main.batch([
+    { key: 'k3', value: null, timestamp: START + 60_000 },
+    { key: 'k4', value: null, timestamp: START + 61_000 },
+  ]);
   await main.batch([{ key: '', value: 'empty key', timestamp: START + 62_000 }]);
   await fillSegments(main, 63);
 }
 
 /** The active segment is never cleaned: enough unlike keys to roll what matters out of it. */
-async function fillSegments(/** @type {{ batch: (records: RecordSpec[]) => Promise<unknown> }} */ producer, /** @type {number} */ from) {
+async function fillSegments(
+  /** @type {{ batch: (records: RecordSpec[]) => Promise<unknown> }} */ producer,
+  /** @type {number} */ from,
+) {
   for (let i = from; i < from + 30; i += 3) {
     await producer.batch(lines(i, i + 3).map((r, n) => ({ ...r, key: `filler-${i + n}` })));
   }
@@ -189,7 +221,8 @@ export const RECIPES = [
   ...['none', 'gzip', 'snappy', 'lz4', 'zstd'].map(codec),
   {
     name: 'headers-and-nulls',
-    about: 'header values null, empty and long, repeated and non-ASCII header keys, no headers; null, empty and binary keys and values; a producer that is not idempotent',
+    about:
+      'header values null, empty and long, repeated and non-ASCII header keys, no headers; null, empty and binary keys and values; a producer that is not idempotent',
     async fill(f) {
       const producer = await f.producer('p', { 'enable.idempotence': false, acks: 1 });
       await producer.batch([
@@ -198,22 +231,50 @@ export const RECIPES = [
         { key: null, value: 'null key', timestamp: START + 2 },
         { key: 'null value', value: null, timestamp: START + 3 },
         { key: noise(1, 300), value: noise(2, 300), timestamp: START - 5000 },
-        { key: 'h', value: 'v', timestamp: START + 4, headers: [['null', null], ['empty', ''], ['', 'empty key'], ['same', '1'], ['same', '2'], ['grün-数', noise(3, 200)]] },
-        { key: 'many', value: 'headers', timestamp: START + 5, headers: Array.from({ length: 70 }, (_, i) => [`h${i}`, `${i}`]) },
+        {
+          key: 'h',
+          value: 'v',
+          timestamp: START + 4,
+          headers: [
+            ['null', null],
+            ['empty', ''],
+            ['', 'empty key'],
+            ['same', '1'],
+            ['same', '2'],
+            ['grün-数', noise(3, 200)],
+          ],
+        },
+        {
+          key: 'many',
+          value: 'headers',
+          timestamp: START + 5,
+          headers: Array.from({ length: 70 }, (_, i) => [`h${i}`, `${i}`]),
+        },
       ]);
       await producer.batch([{ key: 'epoch', value: 'timestamp 0', timestamp: 0 }]);
     },
   },
-  { name: 'segments', about: 'many small segments, out-of-order timestamps, an index entry every 256 bytes', configs: SMALL_SEGMENTS, fill: manyBatches(0, 300) },
+  {
+    name: 'segments',
+    about: 'many small segments, out-of-order timestamps, an index entry every 256 bytes',
+    configs: SMALL_SEGMENTS,
+    fill: manyBatches(0, 300),
+  },
   {
     name: 'idempotent',
-    about: 'two idempotent producers taking turns, more than five batches each, over several segments',
+    about:
+      'two idempotent producers taking turns, more than five batches each, over several segments',
     configs: SMALL_SEGMENTS,
     async fill(f) {
-      for (let i = 0; i < 80; i += 4) await (await f.producer(i % 8 === 0 ? 'a' : 'b')).batch(lines(i, i + 4));
+      for (let i = 0; i < 80; i += 4)
+        await (await f.producer(i % 8 === 0 ? 'a' : 'b')).batch(lines(i, i + 4));
     },
   },
-  { name: 'transactions', about: 'committed and aborted transactions among plain batches: control batches, .txnindex', fill: transactions },
+  {
+    name: 'transactions',
+    about: 'committed and aborted transactions among plain batches: control batches, .txnindex',
+    fill: transactions,
+  },
   {
     name: 'log-append-time',
     about: 'message.timestamp.type=LogAppendTime, plain and compressed',
@@ -225,7 +286,8 @@ export const RECIPES = [
   },
   {
     name: 'compacted',
-    about: 'after one pass of the log cleaner: gaps, tombstones with a delete horizon, an empty batch kept for its producer',
+    about:
+      'after one pass of the log cleaner: gaps, tombstones with a delete horizon, an empty batch kept for its producer',
     configs: COMPACTED,
     async fill(f) {
       await overwrite(f);
@@ -245,7 +307,8 @@ export const RECIPES = [
   },
   {
     name: 'compacted-transactions',
-    about: 'the log cleaner over committed and aborted transactions: aborted records gone, markers kept',
+    about:
+      'the log cleaner over committed and aborted transactions: aborted records gone, markers kept',
     configs: COMPACTED,
     async fill(f) {
       await transactions(f);
@@ -265,7 +328,8 @@ export const RECIPES = [
   {
     name: 'killed',
     killed: true,
-    about: 'a broker killed while it wrote its second leader epoch: indexes of the active segment still at segment.index.bytes, padded with zeros',
+    about:
+      'a broker killed while it wrote its second leader epoch: indexes of the active segment still at segment.index.bytes, padded with zeros',
     configs: SMALL_SEGMENTS,
     fill: manyBatches(0, 60),
     more: manyBatches(60, 130),
