@@ -185,7 +185,7 @@ describe('the program, as built by `npm run build` (part of `npm test`)', () => 
 
   test('Ctrl-C exits with 130 and leaves no data', async () => {
     const data = join(directory, 'interrupted');
-    const child = run('--preset', 'full', '--directory', data, '--out', join(data, 'never.json'));
+    const child = run('--preset', 'quick', '--directory', data, '--out', join(data, 'never.json'));
     const appeared = async (): Promise<void> => {
       while (!existsSync(data) || readdirSync(data).length === 0) {
         await new Promise((resolve) => setTimeout(resolve, 20));

@@ -64,10 +64,18 @@ export async function runSuite(
 ): Promise<SuiteResult> {
   const startedAt = new Date().toISOString();
   const environment = describeEnvironment(settings.directory);
+  // Cells of one shape append the very same records, so that only the other knobs differ.
+  const workloads = new Map<string, Workload>();
+  const workloadOf = (cell: Cell): Workload => {
+    const shape = `${cell.recordBytes} x ${cell.batchRecords}`;
+    const workload = workloads.get(shape) ?? prepareWorkload(cell, settings);
+    workloads.set(shape, workload);
+    return workload;
+  };
   const cells = crossAxes(settings.axes).map(
     (cell): PreparedCell => ({
       cell,
-      workload: prepareWorkload(cell, settings),
+      workload: workloadOf(cell),
       repeats: [],
       latencies: new Latencies(),
       targetSettings: {},
