@@ -1,7 +1,11 @@
 import { VarveError } from '../errors.js';
-import type { RecordInput } from '../types.js';
 
-/** Kafka's control record types, by code (`ControlRecordType`). */
+/*
+ * A control batch's one record.
+ *   key:                    | version int16 = 0 | type int16 |
+ *   value of ABORT, COMMIT: | version int16 = 0 | coordinator epoch int32 |
+ * The values of the other types are messages of Kafka's metadata quorum and stay opaque here.
+ */
 export const CONTROL_RECORD_TYPES = [
   'ABORT',
   'COMMIT',
@@ -12,54 +16,70 @@ export const CONTROL_RECORD_TYPES = [
   'KRAFT_VOTERS',
 ] as const;
 export type ControlRecordType = (typeof CONTROL_RECORD_TYPES)[number];
-export type TransactionMarker = 'ABORT' | 'COMMIT';
 
-const CONTROL_KEY_BYTES = 4;
-const MARKER_VALUE_BYTES = 6;
+/** The two types that end a transaction. */
+export type TransactionMarkerType = 'ABORT' | 'COMMIT';
 
-/** The record of a transaction marker: key = version 0, type; value = version 0, coordinator epoch. */
-export function markerRecord(
-  marker: TransactionMarker,
-  coordinatorEpoch: number,
-  timestamp: number,
-): RecordInput {
-  const key = Buffer.alloc(CONTROL_KEY_BYTES);
-  key.writeInt16BE(CONTROL_RECORD_TYPES.indexOf(marker), 2);
-  const value = Buffer.alloc(MARKER_VALUE_BYTES);
+export const CONTROL_RECORD_KEY_BYTES = 4;
+export const TRANSACTION_MARKER_VALUE_BYTES = 6;
+const VERSION = 0;
+
+export interface ControlRecordKey {
+  readonly version: number;
+  /** `UNKNOWN` for a type a newer Kafka may have added: readers skip it, as Kafka does. */
+  readonly type: ControlRecordType | 'UNKNOWN';
+  readonly typeId: number;
+}
+
+export function encodeControlRecordKey(type: ControlRecordType): Buffer {
+  const key = Buffer.alloc(CONTROL_RECORD_KEY_BYTES);
+  key.writeInt16BE(VERSION, 0);
+  key.writeInt16BE(CONTROL_RECORD_TYPES.indexOf(type), 2);
+  return key;
+}
+
+/** @throws VarveError CORRUPT_MESSAGE for a key that is null, cut short, or of a negative version. */
+export function decodeControlRecordKey(key: Uint8Array | null): ControlRecordKey {
+  const view = viewOf(key, CONTROL_RECORD_KEY_BYTES, 'key');
+  const version = versionOf(view, 'key');
+  const typeId = view.getInt16(2);
+  return { version, typeId, type: CONTROL_RECORD_TYPES[typeId] ?? 'UNKNOWN' };
+}
+
+export interface TransactionMarkerValue {
+  readonly version: number;
+  /** Epoch of the transaction coordinator that wrote the marker. */
+  readonly coordinatorEpoch: number;
+}
+
+export function encodeTransactionMarkerValue(coordinatorEpoch: number): Buffer {
+  const value = Buffer.alloc(TRANSACTION_MARKER_VALUE_BYTES);
+  value.writeInt16BE(VERSION, 0);
   value.writeInt32BE(coordinatorEpoch, 2);
-  return { key, value, timestamp };
+  return value;
 }
 
-/**
- * The type a control record's key says, or null for a type that is not known: consumers skip those
- * (Kafka's UNKNOWN). Throws CORRUPT_MESSAGE for what is no control record's key.
- */
-export function controlRecordType(key: Uint8Array | null): ControlRecordType | null {
-  const code = key === null ? -1 : int16(key, 0) < 0 ? -1 : int16(key, 2);
-  if (code < 0 || key === null || key.length < CONTROL_KEY_BYTES) {
-    throw new VarveError(
-      'CORRUPT_MESSAGE',
-      `control record's key is ${key === null ? 'null' : `${key.length} bytes, ${hex(key)}`}; it must be a version and a type, 2 bytes each`,
-    );
+/** @throws VarveError CORRUPT_MESSAGE for a value that is null, cut short, or of a negative version. */
+export function decodeTransactionMarkerValue(value: Uint8Array | null): TransactionMarkerValue {
+  const view = viewOf(value, TRANSACTION_MARKER_VALUE_BYTES, 'value');
+  return { version: versionOf(view, 'value'), coordinatorEpoch: view.getInt32(2) };
+}
+
+function viewOf(bytes: Uint8Array | null, least: number, part: string): DataView {
+  if (bytes === null || bytes.length < least) {
+    const found = bytes === null ? 'null' : `${bytes.length} bytes`;
+    throw corrupt(`${part} is ${found}, at least ${least} bytes expected`);
   }
-  return CONTROL_RECORD_TYPES[code] ?? null;
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** The coordinator epoch in a transaction marker's value. Throws CORRUPT_MESSAGE if it has none. */
-export function markerCoordinatorEpoch(value: Uint8Array | null): number {
-  if (value === null || value.length < MARKER_VALUE_BYTES || int16(value, 0) < 0) {
-    throw new VarveError(
-      'CORRUPT_MESSAGE',
-      `transaction marker's value is ${value === null ? 'null' : `${value.length} bytes, ${hex(value)}`}; it must be a version (2 bytes) and a coordinator epoch (4)`,
-    );
-  }
-  return (int16(value, 2) << 16) | (int16(value, 4) & 0xffff);
+/** A newer version only appends fields, so it is read as far as it is known. */
+function versionOf(view: DataView, part: string): number {
+  const version = view.getInt16(0);
+  if (version < VERSION) throw corrupt(`${part} version ${version}`);
+  return version;
 }
 
-function int16(bytes: Uint8Array, at: number): number {
-  return at + 2 > bytes.length ? -1 : ((bytes[at]! << 24) >> 16) | bytes[at + 1]!;
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.subarray(0, 8)).toString('hex');
+function corrupt(reason: string): VarveError {
+  return new VarveError('CORRUPT_MESSAGE', `control record: ${reason}`, { details: { reason } });
 }
