@@ -1,3 +1,4 @@
+import { assert } from '../assert.js';
 import { VarveError } from '../errors.js';
 import { MAX_OFFSET } from '../types.js';
 
@@ -20,6 +21,12 @@ export interface CheckpointLine {
 
 export function encodeCheckpoint(lines: readonly string[]): Buffer {
   return Buffer.from(`${[VERSION, lines.length, ...lines].join('\n')}\n`);
+}
+
+/** A number as a checkpoint may hold it: what is written must be readable again. */
+export function checkpointNumber(value: number): string {
+  assert(Number.isSafeInteger(value) && value >= 0, `checkpoint value ${value}`);
+  return String(value);
 }
 
 /** The entry lines, each split into exactly `fieldCount` fields. */

@@ -1,4 +1,5 @@
 import {
+  checkpointNumber,
   corruptCheckpoint,
   decodeCheckpoint,
   encodeCheckpoint,
@@ -15,7 +16,11 @@ export interface LeaderEpochEntry {
 }
 
 export function encodeLeaderEpochCheckpoint(entries: readonly LeaderEpochEntry[]): Buffer {
-  return encodeCheckpoint(entries.map(({ epoch, startOffset }) => `${epoch} ${startOffset}`));
+  return encodeCheckpoint(
+    entries.map(
+      ({ epoch, startOffset }) => `${checkpointNumber(epoch)} ${checkpointNumber(startOffset)}`,
+    ),
+  );
 }
 
 /**

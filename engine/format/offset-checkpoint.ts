@@ -1,4 +1,6 @@
+import { assert } from '../assert.js';
 import {
+  checkpointNumber,
   corruptCheckpoint,
   decodeCheckpoint,
   encodeCheckpoint,
@@ -23,7 +25,10 @@ export interface OffsetCheckpointEntry {
 
 export function encodeOffsetCheckpoint(entries: readonly OffsetCheckpointEntry[]): Buffer {
   return encodeCheckpoint(
-    entries.map(({ topic, partition, offset }) => `${topic} ${partition} ${offset}`),
+    entries.map(({ topic, partition, offset }) => {
+      assert(topicNameProblem(topic) === null, `unvalidated topic ${quoted(topic)}`);
+      return `${topic} ${checkpointNumber(partition)} ${checkpointNumber(offset)}`;
+    }),
   );
 }
 
