@@ -34,6 +34,8 @@ export type ErrorCode =
   | 'DIRECTORY_LOCKED'
   /** A sync or write failed: the log is read-only until it is opened again. */
   | 'LOG_POISONED'
+  /** The log is being truncated; the same append works when that is done. */
+  | 'LOG_BUSY'
   | 'CLOSED'
   | 'ABORTED'
   | 'DISK_FULL'

@@ -175,22 +175,19 @@ export class OffsetIndex {
     for (let entry = 0; entry < count; entry++) {
       const relative = view.getInt32(entry * OFFSET_INDEX_ENTRY_BYTES);
       const position = view.getInt32(entry * OFFSET_INDEX_ENTRY_BYTES + 4);
-      const values = { baseOffset, relativeOffset: relative, position };
+      let problem: string | null = null;
       if (relative <= lastRelative) {
-        const problem = `relative offset ${relative} is not above ${lastRelative} before it`;
-        throw corruptIndex('offset index', entry, problem, values);
+        problem = `relative offset ${relative} is not above ${lastRelative} before it`;
+      } else if (relative >= endRelative) {
+        problem = `relative offset ${relative} is not below the segment's end ${endRelative}`;
+      } else if (position <= lastPosition) {
+        problem = `position ${position} is not above ${lastPosition} before it`;
+      } else if (position >= logSize) {
+        problem = `position ${position} is not below the log's ${logSize} bytes`;
       }
-      if (relative >= endRelative) {
-        const problem = `relative offset ${relative} is not below the segment's end ${endRelative}`;
+      if (problem !== null) {
+        const values = { baseOffset, relativeOffset: relative, position, logSize };
         throw corruptIndex('offset index', entry, problem, values);
-      }
-      if (position <= lastPosition) {
-        const problem = `position ${position} is not above ${lastPosition} before it`;
-        throw corruptIndex('offset index', entry, problem, values);
-      }
-      if (position >= logSize) {
-        const problem = `position ${position} is not below the log's ${logSize} bytes`;
-        throw corruptIndex('offset index', entry, problem, { ...values, logSize });
       }
       index.#offsets[entry] = relative;
       index.#positions[entry] = position;

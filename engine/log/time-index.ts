@@ -175,21 +175,18 @@ export class TimeIndex {
       const at = entry * TIME_INDEX_ENTRY_BYTES;
       const timestamp = readInt64(view, at);
       const relative = view.getInt32(at + 8);
-      const values = { baseOffset, timestamp, relativeOffset: relative };
+      let problem: string | null = null;
       if (!Number.isSafeInteger(timestamp)) {
-        const problem = `timestamp ${timestamp} is beyond a safe integer`;
-        throw corruptIndex('time index', entry, problem, values);
+        problem = `timestamp ${timestamp} is beyond a safe integer`;
+      } else if (timestamp <= lastTimestamp) {
+        problem = `timestamp ${timestamp} is not above ${lastTimestamp} before it`;
+      } else if (relative < lastRelative) {
+        problem = `relative offset ${relative} is below ${lastRelative} before it`;
+      } else if (relative >= endRelative) {
+        problem = `relative offset ${relative} is not below the segment's end ${endRelative}`;
       }
-      if (timestamp <= lastTimestamp) {
-        const problem = `timestamp ${timestamp} is not above ${lastTimestamp} before it`;
-        throw corruptIndex('time index', entry, problem, values);
-      }
-      if (relative < lastRelative) {
-        const problem = `relative offset ${relative} is below ${lastRelative} before it`;
-        throw corruptIndex('time index', entry, problem, values);
-      }
-      if (relative >= endRelative) {
-        const problem = `relative offset ${relative} is not below the segment's end ${endRelative}`;
+      if (problem !== null) {
+        const values = { baseOffset, timestamp, relativeOffset: relative };
         throw corruptIndex('time index', entry, problem, values);
       }
       index.#timestamps[entry] = timestamp;

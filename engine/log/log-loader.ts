@@ -1,0 +1,315 @@
+import { join } from 'node:path';
+import type { TopicConfig } from '../config.js';
+import { isVarveError, VarveError } from '../errors.js';
+import { lastOffset, partitionLeaderEpoch } from '../format/batch-header.js';
+import {
+  decodeLeaderEpochCheckpoint,
+  LEADER_EPOCH_CHECKPOINT_FILE,
+} from '../format/leader-epoch-checkpoint.js';
+import { decodeProducerSnapshot } from '../format/producer-snapshot.js';
+import { parseSegmentFileName } from '../format/segment-file-name.js';
+import { LeaderEpochCache } from './leader-epoch-cache.js';
+import type { LogState } from './log-state.js';
+import { replayBatch } from './producer-replay.js';
+import { ProducerState } from './producer-state.js';
+import { recoverSegment, type SegmentRecovery } from './recovery.js';
+import { drawRollJitterMs } from './roll.js';
+import { Segment, type SegmentContext } from './segment.js';
+import { segmentPath } from './segment-files.js';
+import { SegmentList } from './segment-list.js';
+import { completeSwaps } from './swap-files.js';
+import { TransactionIndex } from './transaction-index.js';
+
+export interface LoadOptions {
+  /** The last stop left the clean-shutdown mark: nothing needs recovery. */
+  readonly clean: boolean;
+  readonly recoveryPoint: number;
+  readonly logStartOffset: number;
+  readonly onProgress?: (progress: LoadProgress) => void;
+}
+
+export interface LoadProgress {
+  readonly path: string;
+  readonly scannedBytes: number;
+  readonly totalBytes: number;
+}
+
+/** What opening a log found and mended. */
+export interface RecoveryReport {
+  readonly wasClean: boolean;
+  readonly segments: readonly SegmentRecovery[];
+  /** Files deleted because they were left over or came after damage. */
+  readonly deletedFiles: readonly string[];
+  /** Side files that were damaged and rebuilt from the log. */
+  readonly rebuiltFiles: readonly string[];
+  /** The leader epoch checkpoint on disk no longer says what the log does. */
+  readonly epochsChanged: boolean;
+}
+
+const MAX_SIDE_FILE_BYTES = 64 * 1024 * 1024;
+const NO_EPOCHS: { epoch: number; startOffset: number }[] = [];
+
+/** Opens what is on disk. Kafka: LogLoader (reference: load and recovery). */
+export async function loadLog(
+  context: SegmentContext & { config: TopicConfig },
+  options: LoadOptions,
+): Promise<{ state: LogState; report: RecoveryReport }> {
+  const loader = new Loader(context, options);
+  return loader.load();
+}
+
+class Loader {
+  readonly #context: SegmentContext & { config: TopicConfig };
+  readonly #options: LoadOptions;
+  readonly #recoveries: SegmentRecovery[] = [];
+  readonly #deletedFiles: string[] = [];
+  readonly #rebuiltFiles: string[] = [];
+  #epochsChanged = false;
+
+  constructor(context: SegmentContext & { config: TopicConfig }, options: LoadOptions) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  async load(): Promise<{ state: LogState; report: RecoveryReport }> {
+    const { fs, directory, config } = this.#context;
+    fs.makeDirectory(directory);
+    let segments = await this.#attach();
+    const epochs = this.#loadEpochs(segments);
+    const versionOnDisk = epochs.version;
+    if (!this.#options.clean) segments = await this.#recover(segments, epochs);
+    segments.at(-1)?.activate(drawRollJitterMs(config));
+    let nextOffset = this.#readEnd(segments);
+    let logStartOffset = Math.max(this.#options.logStartOffset, segments[0]?.baseOffset ?? 0);
+    if (segments.length > 0 && nextOffset < logStartOffset) {
+      // The log lost its end below its start: nothing of it is readable. Kafka starts again, empty.
+      await this.#deleteSegments(segments);
+      segments = [];
+    }
+    if (segments.length === 0) {
+      logStartOffset = this.#options.logStartOffset;
+      const segment = Segment.create(this.#context, logStartOffset);
+      segment.rollJitterMs = drawRollJitterMs(config);
+      segments = [segment];
+      nextOffset = logStartOffset;
+      await fs.syncDirectory(directory);
+    }
+    const list = new SegmentList(segments);
+    list.active.refreshMaxTimestamp();
+    epochs.truncateFromEnd(nextOffset);
+    epochs.truncateFromStart(logStartOffset);
+    const state: LogState = {
+      context: this.#context,
+      segments: list,
+      epochs,
+      producers: new ProducerState(config.producerIdExpirationMs),
+      transactions: new TransactionIndex(0),
+      logStartOffset,
+      nextOffset,
+      recoveryPoint: this.#options.clean
+        ? nextOffset
+        : Math.min(this.#options.recoveryPoint, nextOffset),
+      highWatermark: null,
+      poisoned: null,
+      closed: false,
+    };
+    this.#loadTransactions(state);
+    await reloadProducers(state, this.#options.clean);
+    return {
+      state,
+      report: {
+        wasClean: this.#options.clean,
+        segments: this.#recoveries,
+        deletedFiles: this.#deletedFiles,
+        rebuiltFiles: this.#rebuiltFiles,
+        epochsChanged: this.#epochsChanged || epochs.version !== versionOnDisk,
+      },
+    };
+  }
+
+  /** Leftovers of interrupted work go or are finished; what remains are the segments. */
+  async #attach(): Promise<Segment[]> {
+    const { fs, directory } = this.#context;
+    this.#deletedFiles.push(...(await completeSwaps(fs, directory)));
+    const bases: number[] = [];
+    const sides: { name: string; baseOffset: number }[] = [];
+    for (const { name, isDirectory } of fs.list(directory)) {
+      if (isDirectory) continue;
+      const file = parseSegmentFileName(name);
+      if (name.endsWith('.tmp')) await this.#delete(name);
+      else if (file === null) continue;
+      else if (file.suffix !== null) await this.#delete(name);
+      else if (file.kind === 'log') bases.push(file.baseOffset);
+      else if (file.kind !== 'snapshot') sides.push({ name, baseOffset: file.baseOffset });
+    }
+    const known = new Set(bases);
+    for (const { name, baseOffset } of sides) if (!known.has(baseOffset)) await this.#delete(name);
+    bases.sort((a, b) => a - b);
+    return bases.map((base) => {
+      const size = fs.stat(segmentPath(directory, base, 'log'))?.size ?? 0;
+      return Segment.attach(this.#context, base, size);
+    });
+  }
+
+  async #delete(name: string): Promise<void> {
+    await this.#context.fs.remove(join(this.#context.directory, name));
+    this.#deletedFiles.push(name);
+  }
+
+  /** Kafka: LogLoader.recoverLog. Everything from the segment that holds the recovery point on is scanned. */
+  async #recover(segments: Segment[], epochs: LeaderEpochCache): Promise<Segment[]> {
+    let first = segments.length - 1;
+    while (first > 0 && segments[first]!.baseOffset > this.#options.recoveryPoint) first -= 1;
+    const kept = segments.slice(0, Math.max(first, 0));
+    for (let i = Math.max(first, 0); i < segments.length; i += 1) {
+      const segment = segments[i]!;
+      const next = segments[i + 1];
+      const fileBytes = segment.size;
+      const found = await recoverSegment(segment, fileBytes, {
+        offsetLimit: next?.baseOffset ?? Number.MAX_SAFE_INTEGER,
+        epochs,
+        onProgress: (scannedBytes) =>
+          this.#options.onProgress?.({ path: segment.path, scannedBytes, totalBytes: fileBytes }),
+      });
+      this.#recoveries.push(found);
+      kept.push(segment);
+      const isLast = next === undefined || this.#endsHere(found, fileBytes, next);
+      await segment.endRecovery(isLast);
+      if (isLast) {
+        await this.#deleteSegments(segments.slice(i + 1));
+        break;
+      }
+    }
+    return kept;
+  }
+
+  /**
+   * Whether what follows a recovered segment must go: it was cut (Kafka's rule), or it ends in a hole, which a
+   * power failure leaves where a later segment's data reached the disk and this one's did not.
+   */
+  #endsHere(found: SegmentRecovery, fileBytes: number, next: Segment): boolean {
+    if (found.cutBytes > 0) return true;
+    const hasHole = found.nextOffset < next.baseOffset;
+    const compacted = this.#context.config.cleanupPolicy.includes('compact');
+    return hasHole && (!compacted || found.validBytes < fileBytes);
+  }
+
+  async #deleteSegments(segments: readonly Segment[]): Promise<void> {
+    const { fs, directory } = this.#context;
+    for (const segment of [...segments].reverse()) {
+      await segment.discard();
+      for (const path of segment.filePaths()) {
+        if (fs.stat(path) === null) continue;
+        await fs.remove(path);
+        this.#deletedFiles.push(path.slice(directory.length + 1));
+      }
+    }
+    if (segments.length > 0) await fs.syncDirectory(directory);
+  }
+
+  #readEnd(segments: readonly Segment[]): number {
+    const last = segments.at(-1);
+    if (last === undefined) return 0;
+    const recovered = this.#recoveries.at(-1);
+    return recovered?.path === last.path ? recovered.nextOffset : last.readNextOffset();
+  }
+
+  #loadEpochs(segments: readonly Segment[]): LeaderEpochCache {
+    const { fs, directory } = this.#context;
+    const path = join(directory, LEADER_EPOCH_CHECKPOINT_FILE);
+    try {
+      const bytes = fs.readFile(path, { maxBytes: MAX_SIDE_FILE_BYTES });
+      return LeaderEpochCache.from(decodeLeaderEpochCheckpoint(bytes));
+    } catch (error) {
+      const isMissing = isVarveError(error, 'NOT_FOUND');
+      if (!isMissing && !isVarveError(error, 'CORRUPT_CHECKPOINT')) throw error;
+      this.#epochsChanged = true;
+      if (!isMissing) this.#rebuiltFiles.push(LEADER_EPOCH_CHECKPOINT_FILE);
+      return this.#epochsFromLog(segments);
+    }
+  }
+
+  /** Reads every batch header: slow, and only where the checkpoint is missing or damaged. */
+  #epochsFromLog(segments: readonly Segment[]): LeaderEpochCache {
+    const epochs = LeaderEpochCache.from(NO_EPOCHS);
+    for (const segment of segments) {
+      let next = segment.baseOffset;
+      try {
+        segment.forEachHeader(0, (view, at) => {
+          const epoch = partitionLeaderEpoch(view, at);
+          if (epoch > epochs.latestEpoch) epochs.assign(epoch, next);
+          next = lastOffset(view, at) + 1;
+        });
+      } catch (error) {
+        // The unclean end of a log; recovery comes next and says what it cuts.
+        if (this.#options.clean || !isVarveError(error, 'CORRUPT_MESSAGE')) throw error;
+        break;
+      }
+    }
+    return epochs;
+  }
+
+  #loadTransactions(state: LogState): void {
+    const { fs, directory } = this.#context;
+    const recovered = new Set(this.#recoveries.map(({ path }) => path));
+    for (const segment of state.segments.all()) {
+      const path = segmentPath(directory, segment.baseOffset, 'txnindex');
+      if (recovered.has(segment.path) || fs.stat(path) === null) continue;
+      const bytes = fs.readFile(path, { maxBytes: MAX_SIDE_FILE_BYTES });
+      for (const entry of TransactionIndex.decode(bytes, segment.baseOffset).entries) {
+        state.transactions.append(entry);
+      }
+    }
+  }
+}
+
+/**
+ * Producer state as of the log end: the newest usable snapshot, then the batches after it. After a clean stop
+ * without any snapshot there is nothing to rebuild from: as in Kafka, that means no producers.
+ */
+export async function reloadProducers(state: LogState, clean = false): Promise<void> {
+  const { fs, directory } = state.context;
+  const offsets: number[] = [];
+  for (const { name } of fs.list(directory)) {
+    const file = parseSegmentFileName(name);
+    if (file?.kind === 'snapshot' && file.suffix === null) offsets.push(file.baseOffset);
+  }
+  offsets.sort((a, b) => b - a);
+  let from = clean && offsets.length === 0 ? state.nextOffset : state.logStartOffset;
+  state.producers.clear(from);
+  for (const offset of offsets) {
+    const path = segmentPath(directory, offset, 'snapshot');
+    if (offset > state.nextOffset) {
+      await fs.remove(path);
+      continue;
+    }
+    if (offset < state.logStartOffset) break;
+    try {
+      const entries = decodeProducerSnapshot(fs.readFile(path, { maxBytes: MAX_SIDE_FILE_BYTES }));
+      state.producers.loadSnapshot(entries, offset, fs.clock.now());
+      from = offset;
+      break;
+    } catch (error) {
+      if (!(error instanceof VarveError) || error.code === 'IO_FAILED') throw error;
+      await fs.remove(path);
+    }
+  }
+  replayFrom(state, from);
+  state.producers.advanceTo(state.nextOffset);
+}
+
+function replayFrom(state: LogState, offset: number): void {
+  if (offset >= state.nextOffset) return;
+  const { segments, producers, transactions } = state;
+  const decided = transactions.entries.at(-1)?.lastOffset ?? -1;
+  const replayed = new TransactionIndex(0);
+  for (let i = Math.max(0, segments.floorIndex(offset)); i < segments.count; i += 1) {
+    const segment = segments.at(i);
+    const from = segment.positionOf(offset);
+    if (from < 0) continue;
+    segment.forEachBatch(from, (buffer, view, at) => {
+      if (lastOffset(view, at) >= offset) replayBatch(producers, replayed, buffer, view, at);
+    });
+  }
+  for (const entry of replayed.entries) if (entry.lastOffset > decided) transactions.append(entry);
+}
