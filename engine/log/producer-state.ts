@@ -416,6 +416,7 @@ function findDuplicate(producer: Producer, batch: ProducerBatch): DuplicateBatch
  * Kafka: `ProducerAppendInfo.checkSequence`.
  */
 function checkSequence(producer: Producer, batch: ProducerBatch): void {
+  if (producer.epoch < 0) return;
   const last = producer.batches[producer.batches.length - 1];
   const expected =
     batch.producerEpoch === producer.epoch && last !== undefined
