@@ -4,11 +4,12 @@ import { createProgress } from './progress.js';
 import { renderReport } from './report.js';
 import { defaultResultPath, serializeResult, writeResult } from './result-file.js';
 import { runSuite } from './suite.js';
+import { engineTarget } from './targets/engine.js';
 import { rawTarget } from './targets/raw.js';
 import type { Target } from './targets/target.js';
 import { cleanUpOnSignals } from './temp-directory.js';
 
-const TARGETS: readonly Target[] = [rawTarget];
+const TARGETS: readonly Target[] = [engineTarget, rawTarget];
 
 async function main(): Promise<number> {
   const parsed = parseArguments(

@@ -1,4 +1,3 @@
-import type { RecordInput } from '../engine/types.js';
 import type { Cell } from './matrix.js';
 import {
   createFileSource,
@@ -7,6 +6,7 @@ import {
   type SizeSpread,
 } from './payload.js';
 import type { ReadTotals } from './targets/target.js';
+import type { RecordInput } from './targets/varve.js';
 
 /** Batches made before the clock starts; a run appends them round and round. */
 export interface Workload {

@@ -1,9 +1,9 @@
 import { readSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RecordInput } from '../../engine/types.js';
 import { checksumOf } from '../workload.js';
 import { FramedFile, framedBytes, walkFrames } from './framed-file.js';
 import type { OpenOptions, OpenTarget, ReadTotals, Target } from './target.js';
+import type { RecordInput } from './varve.js';
 
 /** Plain files, framed: what the same work costs without an engine. One file a partition. */
 export const rawTarget: Target = {

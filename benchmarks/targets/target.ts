@@ -1,4 +1,4 @@
-import type { RecordInput } from '../../engine/types.js';
+import type { RecordInput } from './varve.js';
 
 /**
  * What an append waits for before the next one of its partition is sent:
