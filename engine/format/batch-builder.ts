@@ -3,7 +3,7 @@ import { VarveError } from '../errors.js';
 import type { RecordInput } from '../types.js';
 import { type BatchOptions, compressRecords, writeHeader } from './batch-writer.js';
 import { BATCH_OVERHEAD, MAX_BATCH_BYTES, NO_TIMESTAMP } from './layout.js';
-import { encodeRecord, recordSizeBound, timestampOf } from './record-encoder.js';
+import { encodeRecord, recordSizeBound, textSlack, timestampOf } from './record-encoder.js';
 
 const DEFAULT_INITIAL_BYTES = 16 * 1024;
 
@@ -41,7 +41,8 @@ export class BatchBuilder {
 
   /** True if the batch, with this record too, certainly stays within `maxBytes` uncompressed. */
   hasRoomFor(record: RecordInput, maxBytes: number): boolean {
-    return this.#position + recordSizeBound(record, this.#count) <= maxBytes;
+    const bound = this.#position + recordSizeBound(record, this.#count);
+    return bound <= maxBytes || bound - textSlack(record) <= maxBytes;
   }
 
   /**

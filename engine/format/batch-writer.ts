@@ -13,7 +13,11 @@ import {
   writeCrc,
 } from './batch-header.js';
 import { compress } from './compression/index.js';
-import { markerRecord, type TransactionMarker } from './control-record.js';
+import {
+  encodeControlRecordKey,
+  encodeTransactionMarkerValue,
+  type TransactionMarkerType,
+} from './control-record.js';
 import { writeInt64 } from './int64.js';
 import {
   ATTRIBUTES_AT,
@@ -209,7 +213,7 @@ export function writeControlBatch(
   buffer: Buffer,
   view: DataView,
   at: number,
-  marker: TransactionMarker,
+  marker: TransactionMarkerType,
   coordinatorEpoch: number,
   options: BatchOptions,
 ): number {
@@ -221,7 +225,10 @@ export function writeControlBatch(
   control.now = options.now;
   control.isTransactional = true;
   control.isControl = true;
-  const record = markerRecord(marker, coordinatorEpoch, options.now);
+  const record = {
+    key: encodeControlRecordKey(marker),
+    value: encodeTransactionMarkerValue(coordinatorEpoch),
+  };
   const size = writeBatch(buffer, view, at, [record], 0, 1, control);
   options.maxTimestamp = control.maxTimestamp;
   options.offsetOfMaxTimestamp = control.offsetOfMaxTimestamp;

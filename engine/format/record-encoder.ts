@@ -54,6 +54,19 @@ function headersBound(headers: readonly HeaderInput[], index: number): number {
   return size;
 }
 
+/** How much of `recordSizeBound` is there only because text was counted at three bytes a unit. */
+export function textSlack(record: RecordInput): number {
+  let slack = slackOf(record.key) + slackOf(record.value);
+  for (const { key, value } of record.headers ?? []) slack += slackOf(key) + slackOf(value);
+  return slack;
+}
+
+function slackOf(bytes: BytesOrText | null | undefined): number {
+  return typeof bytes === 'string'
+    ? bytes.length * MAX_UTF8_PER_UNIT - Buffer.byteLength(bytes)
+    : 0;
+}
+
 /** The record's timestamp, or `now` where it has none. Throws INVALID_RECORD for what is no time. */
 export function timestampOf(record: RecordInput, now: number, index: number): number {
   const timestamp = record.timestamp;
@@ -199,9 +212,6 @@ function invalid(index: number, reason: string): VarveError {
 }
 
 function kindOf(value: unknown): string {
-  return value === null
-    ? 'null'
-    : typeof value === 'object'
-      ? 'another object'
-      : `a ${typeof value}`;
+  if (value === null || value === undefined) return String(value);
+  return typeof value === 'object' ? 'another object' : `a ${typeof value}`;
 }
