@@ -27,7 +27,7 @@ export function snapshotOf(state: LogState): Buffer {
   return encodeProducerSnapshot(state.producers.takeSnapshot());
 }
 
-/** Writes the producer snapshot named by `offset` and deletes all but the two newest. Kafka keeps one per segment. */
+/** Writes the producer snapshot named by `offset`; as in Kafka there is one for each segment's base. */
 export async function writeSnapshot(
   state: LogState,
   offset: number,
@@ -76,15 +76,15 @@ export function retentionOf(state: LogState, nowMs: number): RetentionDecision {
   });
 }
 
-/** Deletes the first `count` segments: renamed first, so that a crash half-way never leaves a half segment. */
-export async function deleteFirst(state: LogState, count: number): Promise<void> {
+/** Takes the first `count` segments out of the log; the caller deletes them. */
+export function detachFirst(state: LogState, count: number): Segment[] {
   const gone = state.segments.replace(0, count);
   state.epochs.truncateFromStart(state.logStartOffset);
   state.producers.onLogStart(state.logStartOffset);
-  await deleteSegments(state, gone);
-  await deleteSnapshots(state, (offset) => offset < state.segments.first.baseOffset);
+  return gone;
 }
 
+/** Renames first, so that a crash half-way never leaves a half segment, then deletes. */
 export async function deleteSegments(state: LogState, segments: readonly Segment[]): Promise<void> {
   const { fs, directory } = state.context;
   const doomed: string[] = [];

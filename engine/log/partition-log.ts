@@ -329,15 +329,17 @@ export class PartitionLog {
     try {
       bytes = writeBatch(file.buffer, file.view, at, records, 0, count, batch);
       if (bytes > config.maxMessageBytes) throw tooLarge(bytes, config.maxMessageBytes);
+      if (bytes > config.segmentBytes) throw largerThanSegment(bytes, config.segmentBytes);
       if (batch.timestampType === 'CreateTime') this.#checkTimestamps(records, batch, config);
       const reason = this.#rollReason(segment, bytes, last, batch.maxTimestamp);
       if (reason !== null) {
-        const encoded = file.buffer.subarray(at, at + bytes);
         const next = this.#roll(reason, bytes);
-        next.file.buffer.set(encoded, next.file.at);
-        erase(file.buffer, at);
-        segment = next;
-        file = next.file;
+        if (next !== segment) {
+          next.file.buffer.set(file.buffer.subarray(at, at + bytes), next.file.at);
+          erase(file.buffer, at);
+          segment = next;
+          file = next.file;
+        }
       }
       file.commit(bytes);
     } catch (error) {
@@ -478,6 +480,8 @@ export class PartitionLog {
     const state = this.#state;
     if (state.poisoned !== null) return Promise.reject(state.poisoned);
     if (state.closed) return Promise.reject(closedError(this.directory));
+    if (this.#truncating)
+      return this.#maintenance.run(async () => undefined).then(() => this.flush());
     return this.#flushes.flush();
   }
 
@@ -686,10 +690,7 @@ export class PartitionLog {
   #roll(reason: RollReason | 'asked', bytes: number, base = this.#state.nextOffset): Segment {
     const state = this.#state;
     const previous = state.segments.active;
-    if (previous.size === 0 && previous.baseOffset === base) {
-      if (bytes > 0) previous.file.reserve(bytes);
-      return previous;
-    }
+    if (previous.size === 0 && previous.baseOffset === base) return previous;
     const next = Segment.create(state.context, base);
     try {
       if (bytes > 0) next.file.reserve(bytes);
@@ -724,8 +725,9 @@ export class PartitionLog {
     const { config } = state.context;
     if (epochs.latestEpoch < this.#leaderEpoch) epochs.assign(this.#leaderEpoch, state.nextOffset);
     state.nextOffset = nextOffset;
-    if (state.highWatermark === null && this.#waiters.lowest < nextOffset) {
-      this.#waiters.wake(nextOffset);
+    if (state.highWatermark === null) {
+      if (state.producers.firstUnstableOffset !== null) state.producers.onHighWatermark(nextOffset);
+      if (this.#waiters.lowest < nextOffset) this.#waiters.wake(nextOffset);
     }
     this.#unflushedRecords += records;
     if (this.#unflushedRecords >= config.flushMessages) {
@@ -811,6 +813,8 @@ export class PartitionLog {
   /** One sync of everything unsynced. Runs alone: in the flush queue, or while that is settled. */
   async #sync(): Promise<void> {
     const state = this.#state;
+    // After a failed sync the kernel may have dropped the bytes: a second one would succeed without them.
+    if (state.poisoned !== null) throw state.poisoned;
     const end = state.nextOffset;
     const segments = [...this.#unsynced];
     const flushed = this.#unflushedRecords;
@@ -844,12 +848,15 @@ export class PartitionLog {
     const decision = maintenance.retentionOf(state, this.#now());
     if (decision.deletions.length === 0) return 0;
     if (decision.rollFirst) this.#roll('asked', 0);
-    await this.#settle();
     state.logStartOffset = Math.max(state.logStartOffset, decision.logStartOffset);
     // The new start first: a crash in between must not bring back half of what was deleted.
     await this.#saveCheckpoint();
-    await maintenance.deleteFirst(state, decision.deletions.length);
+    await this.#settle();
+    // From here to the first await nothing else runs, so that no sync meets a segment on its way out.
+    const gone = maintenance.detachFirst(state, decision.deletions.length);
     this.#unsynced = this.#unsynced.filter((segment) => this.#owns(segment));
+    await maintenance.deleteSegments(state, gone);
+    await maintenance.deleteSnapshots(state, (at) => at < state.segments.first.baseOffset);
     for (const { baseOffset, explanation } of decision.deletions) {
       this.#onEvent({ kind: 'deleted', baseOffset, reason: explanation });
     }
@@ -914,6 +921,14 @@ function tooLarge(bytes: number, limit: number): VarveError {
   return new VarveError(
     'MESSAGE_TOO_LARGE',
     `the batch has ${bytes} bytes, more than max.message.bytes ${limit}; append fewer or smaller records at a time`,
+    { details: { bytes, limit } },
+  );
+}
+
+function largerThanSegment(bytes: number, limit: number): VarveError {
+  return new VarveError(
+    'RECORD_LIST_TOO_LARGE',
+    `the batch has ${bytes} bytes, more than segment.bytes ${limit}; append fewer or smaller records at a time`,
     { details: { bytes, limit } },
   );
 }
