@@ -440,7 +440,7 @@ function toNumber(value: unknown): number {
   if (typeof value !== 'string') return Number.NaN;
   const text = value.trim();
   if (text === 'Infinity') return Number.POSITIVE_INFINITY;
-  return /^[+-]?\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  return /^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
 }
 
 function rangeOf(kind: Kind): string {
@@ -471,10 +471,17 @@ function outOfRange(name: string, kind: Kind, value: unknown): VarveError {
 }
 
 function refuse(name: string, value: unknown, rule: string, range?: string): VarveError {
-  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  const shown = showValue(value);
   return new VarveError('INVALID_CONFIG', `${name} is ${shown}: ${rule}`, {
     details: range === undefined ? { name, value } : { name, value, range },
   });
+}
+
+/** Never runs code of the value: an object's own toString may throw. */
+function showValue(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return `${value}`;
+  return `of type ${typeof value}`;
 }
 
 function unknownName(name: string): VarveError {
