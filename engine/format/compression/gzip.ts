@@ -1,6 +1,7 @@
 import type * as Zlib from 'node:zlib';
 import { corruptData, decompressionLimit, invalidLevel, messageOf } from './codec-errors.js';
 import { lazyRequire } from './lazy-require.js';
+import { ownMemory } from './own-memory.js';
 
 /** RFC 1951: no deflate stream grows by more than this factor. */
 const MAX_EXPANSION = 1032;
@@ -52,5 +53,5 @@ export function gzipDecompress(input: Buffer, maxBytes: number): Buffer {
     throw corruptData('gzip', `${input.length - result.engine.bytesWritten} bytes after the end`);
   }
   if (result.buffer.length > maxBytes) throw decompressionLimit('gzip', maxBytes);
-  return result.buffer;
+  return ownMemory(result.buffer);
 }

@@ -1,5 +1,6 @@
 import { corruptData, decompressionLimit, invalidLevel } from './codec-errors.js';
 import { type Lz4Blocks, lz4Blocks } from './lz4-blocks.js';
+import { ownMemory } from './own-memory.js';
 import { xxh32 } from './xxh32.js';
 
 /*
@@ -115,10 +116,7 @@ export function lz4Decompress(
     const actual = xxh32(output, 0, written);
     if (actual !== expected) throw checksumError('content', expected, actual);
   }
-  if (written === output.length) return output;
-  const result = output.subarray(0, written);
-  // A small result should not keep a large reservation alive.
-  return written < output.length / 2 ? Buffer.from(result) : result;
+  return ownMemory(output.subarray(0, written));
 }
 
 function readHeader(input: Buffer): FrameHeader {

@@ -17,14 +17,19 @@ export interface ZstdExtent {
   readonly mostBytes: number;
   /** Largest window any frame asks a streaming decoder to reserve. */
   readonly windowBytes: number;
+  /** All but the skippable ones, in order. */
+  readonly frames: readonly ZstdFrame[];
 }
 
-interface FrameExtent {
-  readonly contentBytes: number | undefined;
-  readonly windowBytes: number;
+export interface ZstdFrame {
+  /** Where its magic is and of what comes after it. */
+  readonly start: number;
+  readonly end: number;
+  /** The content size its header declares, if it does. */
+  readonly declaredBytes: number | undefined;
   readonly leastBytes: number;
   readonly mostBytes: number;
-  readonly end: number;
+  readonly windowBytes: number;
 }
 
 /**
@@ -37,6 +42,7 @@ export function measureZstd(input: Buffer): ZstdExtent {
   let mostBytes = 0;
   let windowBytes = 0;
   let position = 0;
+  const frames: ZstdFrame[] = [];
   if (input.length === 0) throw corruptData('zstd', 'no bytes at all');
   while (position < input.length) {
     if (input.length - position < 4) throw cut('a frame magic');
@@ -46,17 +52,18 @@ export function measureZstd(input: Buffer): ZstdExtent {
       continue;
     }
     if (magic !== MAGIC) throw corruptData('zstd', `magic 0x${magic.toString(16)}`);
-    const frame = measureFrame(input, position + 4);
+    const frame = measureFrame(input, position);
+    frames.push(frame);
     declaredBytes =
-      declaredBytes === undefined || frame.contentBytes === undefined
+      declaredBytes === undefined || frame.declaredBytes === undefined
         ? undefined
-        : declaredBytes + frame.contentBytes;
+        : declaredBytes + frame.declaredBytes;
     leastBytes += frame.leastBytes;
     mostBytes += frame.mostBytes;
     windowBytes = Math.max(windowBytes, frame.windowBytes);
     position = frame.end;
   }
-  return { declaredBytes, leastBytes, mostBytes, windowBytes };
+  return { declaredBytes, leastBytes, mostBytes, windowBytes, frames };
 }
 
 function skipFrame(input: Buffer, start: number): number {
@@ -66,8 +73,8 @@ function skipFrame(input: Buffer, start: number): number {
   return end;
 }
 
-function measureFrame(input: Buffer, start: number): FrameExtent {
-  const descriptor = input[start];
+function measureFrame(input: Buffer, start: number): ZstdFrame {
+  const descriptor = input[start + 4];
   if (descriptor === undefined) throw cut('a frame header');
   if ((descriptor & 0x08) !== 0) throw corruptData('zstd', 'reserved bit in a frame header');
   const isSingleSegment = (descriptor & 0x20) !== 0;
@@ -75,7 +82,7 @@ function measureFrame(input: Buffer, start: number): FrameExtent {
   const dictionaryIdBytes = DICTIONARY_ID_BYTES[descriptor & 0x03]!;
   const sizeCode = descriptor >>> 6;
   const sizeBytes = sizeCode === 0 ? (isSingleSegment ? 1 : 0) : 1 << sizeCode;
-  let position = start + 1;
+  let position = start + 5;
   const headerEnd = position + (isSingleSegment ? 0 : 1) + dictionaryIdBytes + sizeBytes;
   if (headerEnd > input.length) throw cut('a frame header');
 
@@ -84,10 +91,11 @@ function measureFrame(input: Buffer, start: number): FrameExtent {
     throw corruptData('zstd', 'frame needs a dictionary');
   }
   position += dictionaryIdBytes;
-  const contentBytes = sizeBytes === 0 ? undefined : contentSize(input, position, sizeBytes);
-  if (isSingleSegment) windowBytes = contentBytes ?? 0;
+  const declaredBytes = sizeBytes === 0 ? undefined : contentSize(input, position, sizeBytes);
+  if (isSingleSegment) windowBytes = declaredBytes ?? 0;
   return {
-    contentBytes,
+    start,
+    declaredBytes,
     windowBytes,
     ...measureBlocks(input, headerEnd, Math.min(windowBytes, BLOCK_MAX_BYTES), hasChecksum),
   };

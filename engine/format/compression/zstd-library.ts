@@ -62,17 +62,28 @@ export function fromNode(): ZstdLibrary | null {
         pledgedSrcSize: input.length,
         chunkSize: chunkBytes(input.length),
       }),
-    decompress: (input, maxBytes, extent) => {
-      const expectedBytes = extent.declaredBytes ?? Math.min(extent.mostBytes, maxBytes);
+    decompress: (input, maxBytes, { frames }) => {
+      // One call a frame: given several, Node stops after the first that ends inside a chunk and
+      // reports neither an error nor what it left.
+      const outputs: Buffer[] = [];
+      let leftBytes = maxBytes;
       try {
-        return zstdDecompressSync(input, {
-          maxOutputLength: Math.max(maxBytes, 1),
-          chunkSize: chunkBytes(expectedBytes),
-        });
+        for (const frame of frames) {
+          const expectedBytes = frame.declaredBytes ?? Math.min(frame.mostBytes, leftBytes);
+          const output = zstdDecompressSync(input.subarray(frame.start, frame.end), {
+            // 0 is refused; the caller's check of the whole output covers it.
+            maxOutputLength: Math.max(leftBytes, 1),
+            chunkSize: chunkBytes(expectedBytes),
+          });
+          leftBytes -= output.length;
+          if (leftBytes < 0) return null;
+          outputs.push(output);
+        }
       } catch (error) {
         if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') return null;
         throw error;
       }
+      return joined(outputs);
     },
   };
 }

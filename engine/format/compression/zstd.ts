@@ -1,4 +1,5 @@
 import { corruptData, decompressionLimit, invalidLevel, messageOf } from './codec-errors.js';
+import { ownMemory } from './own-memory.js';
 import { measureZstd } from './zstd-frame.js';
 import { type ZstdLibrary, zstdLibrary } from './zstd-library.js';
 
@@ -42,8 +43,8 @@ export function zstdDecompress(
     throw corruptData('zstd', messageOf(error), error);
   }
   if (output === null || output.length > maxBytes) throw decompressionLimit('zstd', maxBytes);
-  if (extent.declaredBytes !== undefined && output.length !== extent.declaredBytes) {
-    throw corruptData('zstd', `${output.length} bytes where ${extent.declaredBytes} were declared`);
+  if (output.length < knownBytes || output.length > (extent.declaredBytes ?? extent.mostBytes)) {
+    throw corruptData('zstd', `${output.length} bytes where the headers say ${knownBytes}`);
   }
-  return output;
+  return ownMemory(output);
 }
