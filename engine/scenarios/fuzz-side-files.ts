@@ -208,7 +208,7 @@ function targets(): Target[] {
       errors: ['UNSUPPORTED_FORMAT'],
       samples: [
         '00000000000000000042.log.deleted',
-        '00009007199254740991.timeindex',
+        '00009007199254740992.timeindex',
         'orders-12',
         `a-b-3.${'0123456789abcdef'.repeat(2)}-delete`,
       ].map((name) => Buffer.from(name)),
