@@ -15,8 +15,8 @@ export class FileHandle {
   /** Second chance for eviction: set on use, cleared when the cache looks for a victim. */
   recentlyUsed = false;
   pins = 0;
-  device = 0n;
-  inode = 0n;
+  /** Which file it is, whatever its name: device and inode. */
+  key = '';
   readonly #cache: DescriptorCache;
 
   constructor(cache: DescriptorCache, path: string, readOnly: boolean) {
@@ -78,9 +78,7 @@ export class DescriptorCache {
     const { O_RDWR, O_RDONLY, O_CREAT, O_EXCL } = fs.constants;
     const access = options.readOnly ? O_RDONLY : O_RDWR;
     this.#openDescriptor(handle, options.create ? access | O_CREAT | O_EXCL : access);
-    const stat = fs.fstatSync(handle.openFd, { bigint: true });
-    handle.device = stat.dev;
-    handle.inode = stat.ino;
+    handle.key = identity(handle.openFd);
     this.#handles.add(handle);
     return handle;
   }
@@ -88,8 +86,7 @@ export class DescriptorCache {
   reopen(handle: FileHandle): number {
     assert(this.#handles.has(handle), 'a closed file handle is not used again');
     this.#openDescriptor(handle, handle.readOnly ? fs.constants.O_RDONLY : fs.constants.O_RDWR);
-    const stat = fs.fstatSync(handle.openFd, { bigint: true });
-    if (stat.ino !== handle.inode || stat.dev !== handle.device) {
+    if (identity(handle.openFd) !== handle.key) {
       this.#closeDescriptor(handle);
       throw new VarveError(
         'NOT_FOUND',
@@ -162,6 +159,11 @@ export class DescriptorCache {
     handle.openFd = -1;
     fs.closeSync(fd);
   }
+}
+
+function identity(fd: number): string {
+  const { dev, ino } = fs.fstatSync(fd, { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 /** Half of the process's limit on open files, where the system tells it, else a careful guess. */

@@ -7,7 +7,11 @@ import { constants as osConstants } from 'node:os';
  * Every function throws an error with `code` set to the system's name for it (`ENOSPC`), as node does.
  */
 export interface Libc {
-  /** Maps `length` bytes of the file from `position`. */
+  readonly pageBytes: number;
+  /**
+   * Maps `length` bytes of the file from `position` for writing. Both are multiples of
+   * `HUGE_PAGE_BYTES` or the mapping is smaller than that: then huge pages can serve it.
+   */
   mapShared(fd: number, position: number, length: number): number;
   /** The same for reading: a write through it changes a private copy, never the file. */
   mapPrivate(fd: number, position: number, length: number): number;
@@ -20,8 +24,15 @@ export interface Libc {
   /** The memory at `address`. It must stay mapped for as long as the result is referenced. */
   arrayBuffer(address: number, length: number): ArrayBuffer;
   advise(address: number, length: number, advice: number): void;
-  /** On the thread pool; resolves to false where the kernel refuses. */
-  adviseAsync(address: number, length: number, advice: number, done: (ok: boolean) => void): void;
+  /** On the thread pool. False where it could not be submitted; `done` gets what the kernel said. */
+  adviseAsync(
+    address: number,
+    length: number,
+    advice: number,
+    done: (ok: boolean) => void,
+  ): boolean;
+  /** On the thread pool; right away where it cannot be submitted. */
+  unmapAsync(address: number, length: number): void;
   /** True when the page at `address` is in the page cache. */
   isResident(address: number): boolean;
   /** Gives the range blocks and extends the file to it. */
@@ -32,12 +43,13 @@ export interface Libc {
   lockHolder(fd: number): number;
 }
 
-export const MADV_WILLNEED = 3;
+export const MADV_HUGEPAGE = 14;
 export const MADV_POPULATE_READ = 22;
 export const MADV_POPULATE_WRITE = 23;
-export const PAGE_BYTES = 4096;
+/** What the kernel can map with one entry on x86-64 and on arm64 with pages of 4 KiB. */
+export const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
 
-const PROT_NONE_READ_WRITE = 3;
+const PROT_READ_WRITE = 3;
 const MAP_SHARED = 0x01;
 const MAP_PRIVATE = 0x02;
 const MAP_FIXED = 0x10;
@@ -72,6 +84,18 @@ function tryLoad(): Libc | Error {
 }
 
 function bind(koffi: typeof import('koffi')): Libc {
+  try {
+    // Calls count until the event loop turns, and an append loop may run for long without. Their
+    // stacks are only as large as a system call needs.
+    koffi.config({
+      ...koffi.config(),
+      max_async_calls: 1024,
+      async_stack_size: 65536,
+      async_heap_size: 65536,
+    });
+  } catch {
+    // Another user of koffi has made a call before: its settings stand.
+  }
   const library = koffi.load(null);
   const mmap = library.func('intptr_t mmap(intptr_t, size_t, int, int, int, int64_t)');
   const munmap = library.func('int munmap(intptr_t, size_t)');
@@ -80,6 +104,7 @@ function bind(koffi: typeof import('koffi')): Libc {
   const mincore = library.func('int mincore(intptr_t, size_t, uint8_t *)');
   const fallocate = library.func('int fallocate(int, int, int64_t, int64_t)');
   const fcntl = library.func('int fcntl(int, int, ...)');
+  const pageBytes: number = library.func('int getpagesize(void)')();
   const residency = Buffer.alloc(1);
 
   function fail(call: string): never {
@@ -91,9 +116,32 @@ function bind(koffi: typeof import('koffi')): Libc {
     });
   }
 
-  function map(fd: number, position: number, length: number, flags: number): number {
-    const address: number = mmap(0, length, PROT_NONE_READ_WRITE, flags, fd, position);
+  function map(fd: number, position: number, length: number, flags: number, at = 0): number {
+    const address: number = mmap(at, length, PROT_READ_WRITE, flags, fd, position);
     if (address === -1) fail('mmap');
+    return address;
+  }
+
+  function unmap(address: number, length: number): void {
+    if (length > 0 && munmap(address, length) === -1) fail('munmap');
+  }
+
+  function mapAligned(fd: number, position: number, length: number, flags: number): number {
+    if (length < HUGE_PAGE_BYTES) return map(fd, position, length, flags);
+    // More address space than needed, so that an aligned part of it can be kept.
+    const span = length + HUGE_PAGE_BYTES;
+    const space = map(-1, 0, span, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    const address = Math.ceil(space / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
+    try {
+      map(fd, position, length, flags | MAP_FIXED, address);
+    } catch (error) {
+      unmap(space, span);
+      throw error;
+    }
+    unmap(space, address - space);
+    unmap(address + length, space + span - (address + length));
+    // Refused by kernels without huge pages for files: then the pages are small, no more.
+    madvise(address, length, MADV_HUGEPAGE);
     return address;
   }
 
@@ -106,27 +154,40 @@ function bind(koffi: typeof import('koffi')): Libc {
   }
 
   return {
-    mapShared: (fd, position, length) => map(fd, position, length, MAP_SHARED),
-    mapPrivate: (fd, position, length) => map(fd, position, length, MAP_PRIVATE | MAP_NORESERVE),
+    pageBytes,
+    mapShared: (fd, position, length) => mapAligned(fd, position, length, MAP_SHARED),
+    mapPrivate: (fd, position, length) =>
+      mapAligned(fd, position, length, MAP_PRIVATE | MAP_NORESERVE),
     mapAnonymous: (length) => map(-1, 0, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE),
     replaceWithZeros(address, length) {
-      const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-      if (mmap(address, length, PROT_NONE_READ_WRITE, flags, -1, 0) === -1) fail('mmap');
+      map(-1, 0, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, address);
     },
     moveMapping(from, length, to) {
       if (mremap(from, length, length, MREMAP_MAYMOVE_FIXED, to) === -1) fail('mremap');
     },
-    unmap(address, length) {
-      if (munmap(address, length) === -1) fail('munmap');
+    unmap,
+    unmapAsync(address, length) {
+      try {
+        munmap.async(address, length, () => undefined);
+      } catch {
+        // koffi allows only so many calls at once.
+        unmap(address, length);
+      }
     },
     arrayBuffer: (address, length) => koffi.view(BigInt(address), length),
     advise(address, length, advice) {
       if (madvise(address, length, advice) === -1) fail('madvise');
     },
     adviseAsync(address, length, advice, done) {
-      madvise.async(address, length, advice, (error: unknown, result: number) =>
-        done(error === null && result === 0),
-      );
+      try {
+        madvise.async(address, length, advice, (error: unknown, result: number) =>
+          done(error === null && result === 0),
+        );
+        return true;
+      } catch {
+        // koffi allows only so many calls at once.
+        return false;
+      }
     },
     isResident(address) {
       if (mincore(address, 1, residency) === -1) fail('mincore');

@@ -10,26 +10,34 @@ import type { Scratch, ScratchPool } from './scratch.js';
 
 const FIRST_READ_BYTES = 16 * 1024;
 const MAX_READ_AHEAD_BYTES = 1024 * 1024;
-const EMPTY = Buffer.alloc(0);
-const EMPTY_VIEW = new DataView(EMPTY.buffer, 0, 0);
+export const EMPTY = Buffer.alloc(0);
+export const EMPTY_VIEW = new DataView(EMPTY.buffer, 0, 0);
+
+export interface FileLength {
+  bytes: number;
+}
 
 /** A log file through positioned reads and writes: an append is written when it is committed. */
 export class PortableLogFile implements LogFile {
   size: number;
   buffer: Buffer = EMPTY;
   view: DataView = EMPTY_VIEW;
-  readonly at = 0;
-  readonly #file: FileHandle;
+  at = 0;
+  protected readonly file: FileHandle;
   readonly #scratch: ScratchPool;
   readonly #reads: ReadBudget;
-  readonly #readOnly: boolean;
+  protected readonly readOnly: boolean;
   /** True while the file may hold bytes beyond `size` that must not become part of the log. */
-  #strayTail: boolean;
-  #reserved = 0;
+  protected strayTail: boolean;
+  /** The file's length as far as it is known here: at least what it is. Shared with what extends it. */
+  protected readonly length: FileLength;
+  /** What the last `reserve` asked for and no `commit` has used yet. */
+  protected reserved = 0;
   #space: Scratch | null = null;
   #window: Window | null = null;
   #readAheadBytes = FIRST_READ_BYTES;
   #running = 0;
+  #trimming = false;
   #idle: (() => void) | null = null;
   #closing: Promise<void> | null = null;
 
@@ -38,50 +46,50 @@ export class PortableLogFile implements LogFile {
     options: OpenLogOptions & { readonly fileBytes: number },
     shared: { readonly scratch: ScratchPool; readonly reads: ReadBudget },
   ) {
-    this.#file = file;
+    this.file = file;
     this.#scratch = shared.scratch;
     this.#reads = shared.reads;
-    this.#readOnly = options.readOnly ?? false;
+    this.readOnly = options.readOnly ?? false;
     this.size = options.size;
-    this.#strayTail = options.fileBytes > options.size;
+    this.length = { bytes: options.fileBytes };
+    this.strayTail = options.fileBytes > options.size;
   }
 
   get path(): string {
-    return this.#file.path;
+    return this.file.path;
   }
 
   reserve(bytes: number): void {
-    assert(Number.isSafeInteger(bytes) && bytes > 0, 'a reservation is a positive number of bytes');
-    this.#assertOpen();
-    if (this.#readOnly) throw readOnlyError(this.path, 'reserve');
-    if (this.#strayTail) this.#cutStrayTail();
+    this.assertAppendable(bytes);
     if (bytes > this.buffer.length) {
       const space = this.#scratch.take(bytes);
-      this.#returnScratch();
+      this.returnScratch();
       this.#space = space;
       this.buffer = space.buffer;
       this.view = space.view;
     }
-    this.#reserved = bytes;
+    this.reserved = bytes;
   }
 
   commit(bytes: number): void {
-    this.#assertOpen();
-    assert(bytes >= 0 && bytes <= this.#reserved, 'a commit stays within its reservation');
+    this.assertOpen();
+    assert(bytes >= 0 && bytes <= this.reserved, 'a commit stays within its reservation');
+    const end = this.size + bytes;
+    this.length.bytes = Math.max(this.length.bytes, end);
     try {
-      writeFully(this.#file.fd(), this.buffer, 0, bytes, this.size);
+      writeFully(this.file.fd(), this.buffer, 0, bytes, this.size);
     } catch (error) {
       // A part may have been written: it must not turn up behind a shorter batch later.
-      this.#strayTail = true;
+      this.strayTail = true;
       throw ioError(error, 'write', this.path);
     }
-    this.size += bytes;
-    this.#reserved = 0;
-    this.#returnScratch();
+    this.size = end;
+    this.reserved = 0;
+    this.returnScratch();
   }
 
   window(position: number, length: number): Window {
-    this.#assertRange(position, length);
+    this.assertRange(position, length);
     const current = this.#window;
     if (current !== null && position >= current.start && position + length <= current.end) {
       return current;
@@ -110,7 +118,7 @@ export class PortableLogFile implements LogFile {
   }
 
   bytes(position: number, length: number): Buffer {
-    this.#assertRange(position, length);
+    this.assertRange(position, length);
     const copy = Buffer.allocUnsafe(length);
     const window = this.#window;
     if (window !== null && position >= window.start && position + length <= window.end) {
@@ -121,69 +129,94 @@ export class PortableLogFile implements LogFile {
     return copy;
   }
 
-  willRead(position: number): void {
-    this.#assertOpen();
+  willRead(position: number, _length: number): void {
+    this.assertOpen();
     assert(position >= 0, 'a file position is not negative');
     this.#readAheadBytes = MAX_READ_AHEAD_BYTES;
   }
 
-  flush(): Promise<void> {
-    return this.#run('fdatasync', (fd) => fdatasync(fd));
+  async flush(): Promise<void> {
+    this.assertOpen();
+    await this.run('fdatasync', (fd) => fdatasync(fd));
   }
 
-  truncate(size: number): Promise<void> {
+  async truncate(size: number): Promise<void> {
     assert(size >= 0 && size <= this.size, 'a truncation does not lengthen the log');
-    this.#assertOpen();
-    if (this.#readOnly) throw readOnlyError(this.path, 'truncate');
-    this.size = size;
-    this.#reserved = 0;
-    this.#returnScratch();
-    this.#forgetWindow();
-    this.#strayTail = true;
-    return this.#run('truncate', async (fd) => {
+    this.assertOpen();
+    if (this.readOnly) throw readOnlyError(this.path, 'truncate');
+    this.endAppend();
+    this.forgetWindow();
+    await this.run('truncate', async (fd) => {
+      this.beforeCut(size, this.size);
+      // Cut at once, not on the thread pool: what is appended after this call must stay.
       fs.ftruncateSync(fd, size);
-      this.#strayTail = false;
+      this.size = size;
+      this.length.bytes = size;
+      this.strayTail = false;
       await fdatasync(fd);
     });
   }
 
-  seal(): Promise<void> {
-    this.#assertOpen();
-    this.#reserved = 0;
-    this.#returnScratch();
-    return this.#trim();
+  async seal(): Promise<void> {
+    this.assertOpen();
+    this.endAppend();
+    await this.trim();
   }
 
   close(options: { readonly keepReserved?: boolean } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.keepReserved ?? false);
+    this.#closing ??= this.finish(options.keepReserved ?? false);
     return this.#closing;
   }
 
-  async #close(keepReserved: boolean): Promise<void> {
-    this.#returnScratch();
-    this.#forgetWindow();
+  protected async finish(keepReserved: boolean): Promise<void> {
+    this.endAppend();
+    this.forgetWindow();
     try {
-      if (!keepReserved) await this.#trim();
+      if (!keepReserved) await this.trim();
     } finally {
-      while (this.#running > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
-      this.#file.close();
+      while (this.#running > 0) {
+        await new Promise<void>((resolve) => {
+          this.#idle = resolve;
+        });
+      }
+      this.file.close();
     }
   }
 
-  async #trim(): Promise<void> {
-    if (this.#readOnly || !this.#strayTail) return;
-    await this.#run('truncate', async (fd) => {
-      await ftruncate(fd, this.size);
-      this.#strayTail = false;
+  protected async trim(): Promise<void> {
+    const { length } = this;
+    const fileBytes = length.bytes;
+    if (this.readOnly || fileBytes === this.size) return;
+    await this.run('truncate', async (fd) => {
+      this.beforeCut(this.size, this.size);
+      length.bytes = this.size;
+      this.#trimming = true;
+      try {
+        await ftruncate(fd, this.size);
+        this.strayTail = false;
+      } catch (error) {
+        length.bytes = fileBytes;
+        throw error;
+      } finally {
+        this.#trimming = false;
+      }
     });
   }
 
+  /** Called before the file gets shorter: `size` bytes stay, views of bytes below `viewedEnd` exist. */
+  protected beforeCut(_size: number, _viewedEnd: number): void {}
+
+  /** Makes what `reserve` has handed out stale. */
+  protected endAppend(): void {
+    this.reserved = 0;
+    this.returnScratch();
+  }
+
   /** Runs work on the thread pool while the descriptor is held open. */
-  async #run(operation: string, work: (fd: number) => Promise<void>): Promise<void> {
-    if (this.#closing === null) this.#assertOpen();
+  protected async run(operation: string, work: (fd: number) => Promise<void>): Promise<void> {
     let fd: number;
     try {
-      fd = this.#file.pin();
+      fd = this.file.pin();
     } catch (error) {
       throw ioError(error, operation, this.path);
     }
@@ -193,28 +226,30 @@ export class PortableLogFile implements LogFile {
     } catch (error) {
       throw ioError(error, operation, this.path);
     } finally {
-      this.#file.unpin();
+      this.file.unpin();
       this.#running--;
       if (this.#running === 0) this.#idle?.();
     }
   }
 
-  #cutStrayTail(): void {
+  protected cutStrayTail(): void {
     try {
-      const fd = this.#file.fd();
+      const fd = this.file.fd();
+      this.beforeCut(this.size, this.length.bytes);
       fs.ftruncateSync(fd, this.size);
       // Durable before anything is appended: else a crash could join new bytes and old ones.
       fs.fdatasyncSync(fd);
     } catch (error) {
       throw ioError(error, 'truncate', this.path);
     }
-    this.#strayTail = false;
+    this.length.bytes = this.size;
+    this.strayTail = false;
   }
 
   #read(into: Buffer, position: number): void {
     let bytes: number;
     try {
-      bytes = readFully(this.#file.fd(), into, position);
+      bytes = readFully(this.file.fd(), into, position);
     } catch (error) {
       throw ioError(error, 'read', this.path);
     }
@@ -227,7 +262,7 @@ export class PortableLogFile implements LogFile {
     }
   }
 
-  #returnScratch(): void {
+  protected returnScratch(): void {
     if (this.#space === null) return;
     this.#scratch.give(this.#space);
     this.#space = null;
@@ -235,32 +270,31 @@ export class PortableLogFile implements LogFile {
     this.view = EMPTY_VIEW;
   }
 
-  #forgetWindow(): void {
+  protected forgetWindow(): void {
     this.#window = null;
     this.#reads.release(this);
   }
 
-  #assertOpen(): void {
+  /** Also cuts what must not follow the data, before the first append. */
+  protected assertAppendable(bytes: number): void {
+    assert(Number.isSafeInteger(bytes) && bytes > 0, 'a reservation is a positive number of bytes');
+    this.assertOpen();
+    if (this.readOnly) throw readOnlyError(this.path, 'reserve');
+    assert(!this.#trimming, 'nothing is appended while the file is sealed');
+    if (this.strayTail) this.cutStrayTail();
+  }
+
+  protected assertOpen(): void {
     if (this.#closing !== null) throw closedError(this.path);
   }
 
-  #assertRange(position: number, length: number): void {
-    this.#assertOpen();
+  protected assertRange(position: number, length: number): void {
+    this.assertOpen();
     assert(
       position >= 0 && length >= 0 && position + length <= this.size,
       'a read stays within the committed bytes',
     );
   }
-}
-
-export function openPortableLog(
-  descriptors: DescriptorCache,
-  path: string,
-  options: OpenLogOptions,
-  shared: { readonly scratch: ScratchPool; readonly reads: ReadBudget },
-): PortableLogFile {
-  const { file, fileBytes } = openSegmentFile(descriptors, path, options);
-  return new PortableLogFile(file, { ...options, fileBytes }, shared);
 }
 
 /** Opens the descriptor behind a log file and checks `size` against what is there. */

@@ -1,6 +1,6 @@
 import { NodeFiles } from './node-files.js';
 import type { FileSystemUsage, LogFile, OpenLogOptions } from './port.js';
-import { openPortableLog } from './portable-log-file.js';
+import { openSegmentFile, PortableLogFile } from './portable-log-file.js';
 import { ReadBudget } from './read-budget.js';
 import { ScratchPool } from './scratch.js';
 
@@ -15,7 +15,8 @@ export class PortableFileSystem extends NodeFiles {
   };
 
   openLog(path: string, options: OpenLogOptions): LogFile {
-    return openPortableLog(this.descriptors, path, options, this.#shared);
+    const { file, fileBytes } = openSegmentFile(this.descriptors, path, options);
+    return new PortableLogFile(file, { ...options, fileBytes }, this.#shared);
   }
 
   usage(): FileSystemUsage {
