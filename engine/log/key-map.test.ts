@@ -105,6 +105,18 @@ describe('OffsetMap', () => {
     expect(get(map, key)).toBe(5);
   });
 
+  it('keeps keys of every length apart that share their bytes', () => {
+    const map = new OffsetMap(1024 * 1024);
+    const bytes = Buffer.alloc(600, 0xff);
+    for (let length = 0; length <= 600; length++) map.put(bytes, 0, length, length);
+    expect(map.size).toBe(601);
+    const found = Array.from({ length: 601 }, (_, length) => map.get(bytes, 0, length));
+    expect(found).toEqual(found.map((_, length) => length));
+    bytes[299] = 0;
+    expect(map.get(bytes, 0, 300)).toBe(-1);
+    expect(map.get(bytes, 0, 299)).toBe(299);
+  });
+
   it('takes the empty key, and a key that alone is above the budget not', () => {
     const map = new OffsetMap(64 * 1024);
     expect(put(map, Buffer.alloc(0), 3)).toBe(true);

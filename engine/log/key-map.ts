@@ -4,18 +4,22 @@ import { VarveError } from '../errors.js';
 /** Kafka's default of `log.cleaner.dedupe.buffer.size`, in bytes. */
 export const DEFAULT_DEDUPE_BUFFER_BYTES = 128 * 1024 * 1024;
 
-/** A slot: int32 hash, uint32 end of the key in the arena (0: free), float64 offset. */
+/** A slot: int32 hash, uint32 position of the key in the arena (0: free), float64 offset. */
 const SLOT_BYTES = 16;
 const FIRST_SLOTS = 1024;
 const FIRST_ARENA_BYTES = 16 * 1024;
+/** Position 0 would look like a free slot. */
+const ARENA_START = 1;
+/** First byte of a key in the arena: its length; from this one on a uint32 with the length follows. */
+const LONG_KEY = 255;
 /** Above this share the table doubles; where the budget forbids that, it fills up to the other one. */
 const GROW_LOAD = 0.7;
 const FULL_LOAD = 0.9;
 
 /**
  * Key -> latest offset, for compaction. Exact: the keys themselves are kept and compared, so two keys
- * with the same hash stay two. Open addressing over typed arrays, keys behind each other in an arena
- * (a uint32 length after each). Table and arena together stay within `maxBytes`; while one of them
+ * with the same hash stay two. Open addressing over typed arrays, keys behind each other in an arena,
+ * each after its length. Table and arena together stay within `maxBytes`; while one of them
  * grows, its old copy exists beside it for a moment.
  */
 export class OffsetMap {
@@ -28,7 +32,7 @@ export class OffsetMap {
   #words: Int32Array;
   #offsets: Float64Array;
   #arena: Buffer;
-  #arenaEnd = 0;
+  #arenaEnd = ARENA_START;
 
   constructor(maxBytes: number = DEFAULT_DEDUPE_BUFFER_BYTES, seed = randomSeed()) {
     const least = FIRST_SLOTS * SLOT_BYTES + FIRST_ARENA_BYTES;
@@ -71,9 +75,9 @@ export class OffsetMap {
     const hash = hashOf(buffer, start, end, this.#seed);
     let slot = this.#find(buffer, start, end, hash);
     if (this.#words[slot * 4 + 1] === 0) {
+      const table = this.#words;
       if (!this.#makeRoom(end - start)) return false;
-      // The table may have been replaced.
-      slot = this.#find(buffer, start, end, hash);
+      if (this.#words !== table) slot = this.#find(buffer, start, end, hash);
       this.#words[slot * 4] = hash;
       this.#words[slot * 4 + 1] = this.#keep(buffer, start, end);
       this.#offsets[slot * 2 + 1] = offset;
@@ -96,7 +100,7 @@ export class OffsetMap {
   clear(): void {
     this.#words.fill(0);
     this.#size = 0;
-    this.#arenaEnd = 0;
+    this.#arenaEnd = ARENA_START;
     this.#latestOffset = -1;
   }
 
@@ -106,18 +110,23 @@ export class OffsetMap {
     const mask = this.#slots - 1;
     let slot = hash & mask;
     for (;;) {
-      const keyEnd = (words[slot * 4 + 1] as number) >>> 0;
-      if (keyEnd === 0) return slot;
-      if (words[slot * 4] === hash && this.#holds(keyEnd, buffer, start, end)) return slot;
+      const key = (words[slot * 4 + 1] as number) >>> 0;
+      if (key === 0) return slot;
+      if (words[slot * 4] === hash && this.#holds(key, buffer, start, end)) return slot;
       slot = (slot + 1) & mask;
     }
   }
 
-  #holds(keyEnd: number, buffer: Uint8Array, start: number, end: number): boolean {
+  #holds(key: number, buffer: Uint8Array, start: number, end: number): boolean {
     const arena = this.#arena;
     const length = end - start;
-    if (arena.readUInt32LE(keyEnd - 4) !== length) return false;
-    let at = keyEnd - 4 - length;
+    let at = key + 1;
+    if (length < LONG_KEY) {
+      if (arena[key] !== length) return false;
+    } else {
+      if (arena[key] !== LONG_KEY || arena.readUInt32LE(at) !== length) return false;
+      at += 4;
+    }
     for (let from = start; from < end; from++, at++) {
       if (arena[at] !== buffer[from]) return false;
     }
@@ -126,15 +135,23 @@ export class OffsetMap {
 
   #keep(buffer: Uint8Array, start: number, end: number): number {
     const arena = this.#arena;
-    let at = this.#arenaEnd;
+    const key = this.#arenaEnd;
+    const length = end - start;
+    let at = key + 1;
+    if (length < LONG_KEY) {
+      arena[key] = length;
+    } else {
+      arena[key] = LONG_KEY;
+      at = arena.writeUInt32LE(length, at);
+    }
     for (let from = start; from < end; from++) arena[at++] = buffer[from] as number;
-    arena.writeUInt32LE(end - start, at);
-    this.#arenaEnd = at + 4;
-    return (at + 4) | 0;
+    this.#arenaEnd = at;
+    // A position above 2^31 is stored as a negative int32.
+    return key | 0;
   }
 
   #makeRoom(keyBytes: number): boolean {
-    const needed = this.#arenaEnd + keyBytes + 4;
+    const needed = this.#arenaEnd + keyBytes + (keyBytes < LONG_KEY ? 1 : 5);
     if (this.#size >= this.#slots * FULL_LOAD) return false;
     if (needed > this.#arena.length && !this.#growArena(needed)) return false;
     if (this.#size < this.#slots * GROW_LOAD) return true;
