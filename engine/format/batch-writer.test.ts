@@ -188,7 +188,7 @@ describe('writeBatch', () => {
     expect(sizes[1]).toBeLessThan(sizes[0]!);
   });
 
-  it.each([15, 16, 17, 41, 42, 43, 63, 64, 8191, 8192, 1 << 20])(
+  it.each([15, 23, 24, 25, 41, 42, 43, 63, 64, 8191, 8192, 1 << 20])(
     'writes text of %d units, ASCII or not, at every length varint',
     (units) => {
       for (const value of ['a'.repeat(units), `${'a'.repeat(units - 1)}é`, '€'.repeat(units)]) {

@@ -5,7 +5,7 @@ import { crc32c as nativeCrc32c } from '@node-rs/crc32';
  * first byte, then runs three times as fast as the tables. Measured: `crc32c.bench.ts`,
  * `engine/decisions/0002-crc32c.md`.
  */
-export const NATIVE_FROM_BYTES = 512;
+export const NATIVE_FROM_BYTES = 448;
 
 /**
  * CRC-32C (Castagnoli: reflected polynomial 0x82F63B78, initial value and final xor 0xFFFFFFFF) of the

@@ -13,7 +13,7 @@ import { sizeOfVarint, sizeOfVarlong, writeVarint, writeVarlong } from './varint
 const MAX_UTF8_PER_UNIT = 3;
 /** Up to these lengths a loop beats a call into the runtime. Measured in `record-encoder.bench.ts`. */
 const SHORT_COPY_BYTES = 6;
-const SHORT_TEXT_UNITS = 16;
+const SHORT_TEXT_UNITS = 24;
 
 /**
  * An upper bound of the bytes `record` takes in a batch: cheap, so text counts three bytes a unit.
