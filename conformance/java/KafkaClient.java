@@ -175,6 +175,8 @@ public final class KafkaClient {
     p.put("enable.auto.commit", "false");
     p.put("auto.offset.reset", "none");
     p.put("default.api.timeout.ms", "15000");
+    // Closing waits for the fetch under way, which at the log's end is this long.
+    p.put("fetch.max.wait.ms", "20");
     if (group != null) p.put("group.id", group);
     return new KafkaConsumer<>(p, new ByteArrayDeserializer(), new ByteArrayDeserializer());
   }

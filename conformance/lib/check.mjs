@@ -155,6 +155,7 @@ function checkPartition(
       complain(`${statSync(log.file).size} bytes, ${bytes} of them batches`);
     problems.push(...checkIndexes(partition, log, files, counts));
   }
+  if (!partition.gaps) problems.push(...checkAborts(partition, files, all));
   for (const file of files) {
     if (file.kind === 'txnindex') problems.push(...checkTransactionIndex(file, all, counts));
     if (file.kind === 'snapshot') problems.push(...checkSnapshot(file, all, counts));
@@ -240,6 +241,40 @@ function checkIndexes(
     problems.push(
       `${timeIndex?.file}: last timestamp ${indexed}, largest in the segment ${largest}`,
     );
+  return problems;
+}
+
+/**
+ * Every transaction that the log shows aborted is in a transaction index, or read_committed consumers would be given it.
+ * @param {Partition} partition
+ * @param {DumpedFile[]} files
+ * @param {DumpedBatch[]} batches
+ * @returns {string[]}
+ */
+function checkAborts(partition, files, batches) {
+  const key = (/** @type {unknown[]} */ ...parts) => parts.join(' ');
+  const indexed = new Set(
+    files
+      .filter((file) => file.kind === 'txnindex')
+      .flatMap((file) => file.entries.map((e) => key(e.producerId, e.firstOffset, e.lastOffset))),
+  );
+  const problems = [];
+  /** @type {Map<number, number>} */ const open = new Map();
+  for (const batch of batches) {
+    if (!batch.isTransactional) continue;
+    const first = open.get(batch.producerId);
+    if (!batch.isControl) {
+      if (first === undefined) open.set(batch.producerId, batch.baseOffset);
+      continue;
+    }
+    open.delete(batch.producerId);
+    const aborted = batch.records[0]?.marker === 'ABORT' && first !== undefined;
+    if (aborted && !indexed.has(key(batch.producerId, first, batch.baseOffset))) {
+      problems.push(
+        `${partition.directory}: the transaction of producer ${batch.producerId} aborted from ${first} to ${batch.baseOffset} is in no .txnindex`,
+      );
+    }
+  }
   return problems;
 }
 

@@ -134,6 +134,12 @@ export const DAMAGES = [
     apply: (d) => truncateSync(file(d, '.timeindex'), 12),
   },
   {
+    name: 'a missing transaction index',
+    on: 'transactions',
+    expect: /is in no \.txnindex/,
+    apply: (d) => rmSync(file(d, '.txnindex')),
+  },
+  {
     name: 'an aborted transaction of another producer',
     on: 'transactions',
     expect: /is not an ABORT marker/,

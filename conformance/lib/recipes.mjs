@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { checkpoint } from './broker.mjs';
+import { line, lines, noise, random, START } from './payloads.mjs';
 
 /** @typedef {import('./client.mjs').KafkaClient} KafkaClient */
 /** @typedef {{ key?: string | Buffer | null, value?: string | Buffer | null, timestamp?: number, headers?: [string, string | Buffer | null][] }} RecordSpec */
@@ -15,9 +16,6 @@ import { checkpoint } from './broker.mjs';
  * @property {(fill: Filler) => Promise<void>} fill
  * @property {(fill: Filler) => Promise<void>} [more] after a clean restart of the broker (a new leader epoch)
  */
-
-/** Creation times are fixed, so that only what the broker decides differs between two runs. */
-const START = Date.UTC(2024, 0, 1);
 
 export class Filler {
   #producers = new Set();
@@ -81,34 +79,6 @@ function wire(/** @type {RecordSpec} */ r) {
     timestamp: r.timestamp ?? null,
     headers: (r.headers ?? []).map(([key, value]) => ({ key, value: base64(value) })),
   };
-}
-
-/** mulberry32: a small seeded generator, so that every run makes the same payloads. */
-function random(/** @type {number} */ seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function noise(/** @type {number} */ seed, /** @type {number} */ bytes) {
-  const next = random(seed);
-  return Buffer.from(Array.from({ length: bytes }, () => Math.floor(next() * 256)));
-}
-
-function line(/** @type {number} */ i) {
-  return `10.0.${i % 7}.${i % 251} - - [01/Jan/2024:00:00:${i % 60} +0000] "GET /varve/${i % 13} HTTP/1.1" 200 ${i * 37}`;
-}
-
-/** @returns {RecordSpec[]} */
-function lines(/** @type {number} */ from, /** @type {number} */ to) {
-  return Array.from({ length: to - from }, (_, n) => {
-    const i = from + n;
-    return { key: `k${i % 10}`, value: line(i), timestamp: START + i * 1000 };
-  });
 }
 
 /** @returns {Recipe} */

@@ -1,0 +1,115 @@
+#!/usr/bin/env node
+// Writes logs of every kind with the built engine, and beside each what a consumer must get from it.
+//   node conformance/write-varve-logs.mjs DIRECTORY      CASE/expected.json, CASE/CASE-0/ for dump-check and serve-check
+import { ok } from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { PartitionLog } from './lib/varve.mjs';
+import { CASES } from './lib/varve-cases.mjs';
+import { Writer } from './lib/writer.mjs';
+
+/** @typedef {import('./lib/varve-cases.mjs').VarveCase} VarveCase */
+
+const CRASH = '--write-and-crash';
+const [first, second, third] = process.argv.slice(2);
+if (first === CRASH)
+  await writeAndCrash(/** @type {string} */ (second), /** @type {string} */ (third));
+else if (first === undefined) throw new Error('write-varve-logs: name the directory to write to');
+else await writeAll(path.resolve(first));
+
+async function writeAll(/** @type {string} */ target) {
+  let records = 0;
+  let failed = 0;
+  for (const one of CASES) {
+    const directory = path.join(target, one.name, `${one.name}-0`);
+    mkdirSync(directory, { recursive: true });
+    try {
+      const expected = await write(one, directory);
+      records += expected.records.length;
+      const segments = readdirSync(directory).filter((name) => name.endsWith('.log')).length;
+      console.log(`${one.name}: ${expected.records.length} records, ${segments} segments`);
+    } catch (error) {
+      failed++;
+      console.error(`FAILED: ${one.name}:`, error);
+    }
+  }
+  console.log(`write-varve-logs: ${CASES.length} logs, ${failed} failed, ${records} records`);
+  if (failed > 0) process.exitCode = 1;
+}
+
+async function write(/** @type {VarveCase} */ one, /** @type {string} */ directory) {
+  const open = () => PartitionLog.open({ directory, config: one.configs ?? {} });
+  /** @type {Writer} */ let writer;
+  if (one.crash === undefined) {
+    writer = new Writer(await open());
+  } else {
+    crashFirst(one, directory);
+    // The same writes again, into a log nobody keeps: the model of what the dead process wrote.
+    writer = await rehearse(one, one.crash);
+    writer.log = await open();
+  }
+  await one.write(writer, open);
+  const expected = writer.expected();
+  const { name, about, configs = {}, gaps = false } = one;
+  // Written before varve's own reading is compared, so that Kafka is asked about the log in any case.
+  writeFileSync(
+    path.join(directory, '..', 'expected.json'),
+    `${JSON.stringify({ topic: name, about, shutdown: 'clean', configs, gaps, ...expected })}\n`,
+  );
+  try {
+    writer.verify();
+  } finally {
+    await writer.log.close();
+  }
+  // What the files say must not depend on what the process that wrote them still had in memory.
+  writer.log = await open();
+  try {
+    ok(writer.log.recovery.wasClean, 'a clean close is followed by a clean open');
+    writer.verify();
+  } finally {
+    await writer.log.close();
+  }
+  return expected;
+}
+
+function crashFirst(/** @type {VarveCase} */ one, /** @type {string} */ directory) {
+  const child = spawnSync(
+    process.execPath,
+    [fileURLToPath(import.meta.url), CRASH, one.name, directory],
+    { encoding: 'utf8' },
+  );
+  if (child.signal !== 'SIGKILL') {
+    throw new Error(
+      `${one.name}: the writer was to die by SIGKILL; status ${child.status}, signal ${child.signal}:\n${child.stderr}`,
+    );
+  }
+  one.damage?.(directory);
+}
+
+async function writeAndCrash(/** @type {string} */ name, /** @type {string} */ directory) {
+  const one = CASES.find((known) => known.name === name);
+  if (one?.crash === undefined) throw new Error(`no case ${name} that crashes`);
+  const log = await PartitionLog.open({ directory, config: one.configs ?? {} });
+  one.crash(new Writer(log));
+  process.kill(process.pid, 'SIGKILL');
+  await new Promise(() => {});
+}
+
+async function rehearse(
+  /** @type {VarveCase} */ one,
+  /** @type {(writer: Writer) => void} */ crash,
+) {
+  const directory = mkdtempSync(path.join(tmpdir(), 'varve-rehearsal-'));
+  try {
+    const log = await PartitionLog.open({ directory, config: one.configs ?? {} });
+    const writer = new Writer(log);
+    crash(writer);
+    await log.close();
+    return writer;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
