@@ -1,4 +1,5 @@
 import { VarveError } from '../errors.js';
+import type { ProducerSnapshotEntry } from '../format/producer-snapshot.js';
 import {
   type AppendedBatch,
   checkSequence,
@@ -38,22 +39,6 @@ export interface CompletedTransaction {
   /** Everything below it was decided when the marker was written: what the transaction index keeps. */
   readonly lastStableOffset: number;
   readonly aborted: boolean;
-}
-
-/** One producer in a `.snapshot` file (46 bytes): its last batch only. */
-export interface ProducerSnapshotEntry {
-  readonly producerId: number;
-  readonly producerEpoch: number;
-  /** -1 when it has written no data in this epoch. */
-  readonly lastSequence: number;
-  /** -1 likewise. */
-  readonly lastOffset: number;
-  /** lastOffset minus the batch's base offset. */
-  readonly offsetDelta: number;
-  readonly timestamp: number;
-  readonly coordinatorEpoch: number;
-  /** First offset of the open transaction; -1 when there is none. */
-  readonly currentTxnFirstOffset: number;
 }
 
 export type ProducerOrigin = 'client' | 'coordinator' | 'replication';
