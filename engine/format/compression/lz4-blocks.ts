@@ -26,7 +26,7 @@ let blocks: Lz4Blocks | undefined;
 
 /**
  * `lz4` where its optional native build is there, else the prebuilt `lz4-napi`: same bytes to any
- * reader, two to five times slower (`decisions/0003-compression.md`).
+ * reader, up to three times slower (`decisions/0003-compression.md`).
  */
 export function lz4Blocks(): Lz4Blocks {
   blocks ??= fromLz4() ?? fromLz4Napi();
@@ -34,10 +34,10 @@ export function lz4Blocks(): Lz4Blocks {
 }
 
 /** Null where the package is absent or its native part did not build. */
-export function fromLz4(): Lz4Blocks | null {
+export function fromLz4(load: NodeJS.Require = lazyRequire): Lz4Blocks | null {
   let native: Lz4Native;
   try {
-    native = lazyRequire('lz4') as Lz4Native;
+    native = load('lz4') as Lz4Native;
   } catch {
     return null;
   }
@@ -53,10 +53,10 @@ export function fromLz4(): Lz4Blocks | null {
   };
 }
 
-export function fromLz4Napi(): Lz4Blocks {
+export function fromLz4Napi(load: NodeJS.Require = lazyRequire): Lz4Blocks {
   let napi: Lz4Napi;
   try {
-    napi = lazyRequire('lz4-napi') as Lz4Napi;
+    napi = load('lz4-napi') as Lz4Napi;
   } catch (error) {
     const remedy = `install the package "lz4-napi" for this platform (${messageOf(error)})`;
     throw unsupportedCodec('lz4', remedy, error);

@@ -16,14 +16,17 @@ const MAX_EXPANSION = 64 / 3;
 
 let snappy: typeof Snappy | undefined;
 
-function library(): typeof Snappy {
-  if (snappy === undefined) {
-    try {
-      snappy = lazyRequire('snappy') as typeof Snappy;
-    } catch (error) {
-      throw unsupportedCodec('snappy', 'install the package "snappy" for this platform', error);
-    }
+/** @throws VarveError UNSUPPORTED_COMPRESSION_TYPE where the package cannot be loaded. */
+export function loadSnappy(load: NodeJS.Require = lazyRequire): typeof Snappy {
+  try {
+    return load('snappy') as typeof Snappy;
+  } catch (error) {
+    throw unsupportedCodec('snappy', 'install the package "snappy" for this platform', error);
   }
+}
+
+function library(): typeof Snappy {
+  snappy ??= loadSnappy();
   return snappy;
 }
 

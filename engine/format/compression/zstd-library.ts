@@ -98,10 +98,10 @@ function chunkBytes(expectedBytes: number): number {
  * cannot. Only its streaming classes are used, because its one-shot functions share one context
  * between worker threads.
  */
-export function fromCloudpss(): ZstdLibrary {
+export function fromCloudpss(load: NodeJS.Require = lazyRequire): ZstdLibrary {
   let binding: Binding;
   try {
-    const manifest = lazyRequire.resolve('@cloudpss/zstd/package.json');
+    const manifest = load.resolve('@cloudpss/zstd/package.json');
     binding = createRequire(manifest)('node-gyp-build')(dirname(manifest)) as Binding;
   } catch (error) {
     throw unsupportedCodec(
