@@ -41,7 +41,7 @@ function codeOf(bytes: Buffer): ErrorCode | undefined {
 
 it('reads and writes the golden snapshot', () => {
   const entries = decodeProducerSnapshot(golden);
-  expect(entries).toEqual([{ ...entry, coordinatorEpoch: entries[0]!.coordinatorEpoch }]);
+  expect(entries).toEqual([entry]);
   expect(encodeProducerSnapshot(entries).equals(golden)).toBe(true);
 });
 
