@@ -93,20 +93,20 @@ async function writeAndCrash(/** @type {string} */ name, /** @type {string} */ d
   const one = CASES.find((known) => known.name === name);
   if (one?.crash === undefined) throw new Error(`no case ${name} that crashes`);
   const log = await PartitionLog.open({ directory, config: one.configs ?? {} });
-  one.crash(new Writer(log));
+  await one.crash(new Writer(log));
   process.kill(process.pid, 'SIGKILL');
   await new Promise(() => {});
 }
 
 async function rehearse(
   /** @type {VarveCase} */ one,
-  /** @type {(writer: Writer) => void} */ crash,
+  /** @type {(writer: Writer) => Promise<void> | void} */ crash,
 ) {
   const directory = mkdtempSync(path.join(tmpdir(), 'varve-rehearsal-'));
   try {
     const log = await PartitionLog.open({ directory, config: one.configs ?? {} });
     const writer = new Writer(log);
-    crash(writer);
+    await crash(writer);
     await log.close();
     return writer;
   } finally {

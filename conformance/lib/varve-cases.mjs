@@ -25,7 +25,7 @@ import { Writer } from './writer.mjs';
  * @property {boolean} [gaps] the log ends up with offsets that are in no batch
  * @property {(writer: Writer, open: () => Promise<import('./writer.mjs').PartitionLog>) => Promise<void> | void} write
  *   `open` opens the same directory again, once the log it had is closed
- * @property {(writer: Writer) => void} [crash]  done first, in a process that then kills itself
+ * @property {(writer: Writer) => Promise<void> | void} [crash]  done first, in a process that then kills itself
  * @property {(directory: string) => void} [damage] done to what that process left
  */
 
@@ -296,6 +296,23 @@ export const CASES = [
     write(w) {
       ok(!w.log.recovery.wasClean, 'the log was recovered');
       w.end(8, 'ABORT', START + 110_000);
+      manyBatches(w, 150, 170);
+    },
+  },
+  {
+    name: 'killed-after-flush',
+    about: 'killed with most of the log flushed: only the last segments are scanned again',
+    configs: SMALL,
+    async crash(w) {
+      transactions(w);
+      await w.log.flush();
+      w.produce(8, lines(100, 104), { isTransactional: true });
+    },
+    write(w) {
+      ok(!w.log.recovery.wasClean, 'the log was recovered');
+      w.end(8, 'COMMIT', START + 110_000);
+      w.produce(6, lines(111, 115), { isTransactional: true });
+      w.end(6, 'ABORT', START + 116_000);
       manyBatches(w, 150, 170);
     },
   },
