@@ -77,6 +77,7 @@ const command = new Command('npm run bench:micro --')
   .option('--only <groups>', `some of ${GROUPS.map((group) => group.name).join(', ')}`, groupNames)
   .option('--time <ms>', 'for each task, 1 - 60000', milliseconds, 300)
   .option('--json', 'one object a line')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse();
 const { only, time, json } = command.opts<{ only?: string[]; time: number; json?: boolean }>();
 for (const name of only ?? GROUPS.map((group) => group.name)) {

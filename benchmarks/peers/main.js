@@ -48,6 +48,7 @@ const options = new Command('npm run bench:peers --')
   .option('--seed <n>', 'content of the records and order of the runs', whole(0, 4_294_967_295), 1)
   .option('--directory <dir>', 'where data is written and deleted', tmpdir())
   .option('--json', 'one document instead of tables')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
   .opts();
 

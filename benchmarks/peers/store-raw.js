@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import { join } from 'node:path';
 import { FramedFile, framedBytes, walkFrames } from '../../dist/benchmarks/targets/framed-file.js';
-import { GroupCommit } from './group-commit.js';
+import { GroupCommit } from '../../dist/benchmarks/targets/group-commit.js';
 
 const READ_BYTES = 1024 * 1024;
 

@@ -5,6 +5,8 @@ import {
   BatchProblem,
   checkBatch,
   describeProblem,
+  type FileSystem,
+  openFileSystem,
   PartitionLog,
   RecordCursor,
   type RecordInput,
@@ -15,11 +17,14 @@ import {
 export const engineTarget: Target = {
   name: 'engine',
   async open(options: OpenOptions): Promise<OpenTarget> {
+    const fs = openFileSystem();
     const logs: PartitionLog[] = [];
     for (let partition = 0; partition < options.partitions; partition++) {
-      logs.push(await openEngineLog(join(options.directory, `bench-${partition}`), options));
+      logs.push(
+        await openEngineLog(join(options.directory, `bench-${partition}`), { ...options, fs }),
+      );
     }
-    return new EngineLogs(logs);
+    return new EngineLogs(logs, fs);
   },
 };
 
@@ -32,6 +37,7 @@ const BATCH_OVERHEAD_BYTES = 1024;
 export interface EngineLogOptions {
   readonly largestBatchBytes: number;
   readonly largestBatchRecords?: number;
+  readonly fs?: FileSystem;
   readonly config?: Readonly<Record<string, string | number | boolean>>;
 }
 
@@ -39,6 +45,7 @@ export interface EngineLogOptions {
 export function openEngineLog(directory: string, options: EngineLogOptions): Promise<PartitionLog> {
   return PartitionLog.open({
     directory,
+    ...(options.fs && { fs: options.fs }),
     config: { maxMessageBytes: maxMessageBytesFor(options), ...options.config },
   });
 }
@@ -56,10 +63,11 @@ class EngineLogs implements OpenTarget {
   readonly settings;
   readonly #logs: readonly PartitionLog[];
 
-  constructor(logs: readonly PartitionLog[]) {
+  constructor(logs: readonly PartitionLog[], fs: FileSystem) {
     this.#logs = logs;
     const { segmentBytes, indexIntervalBytes, maxMessageBytes } = this.#log(0).config;
     this.settings = {
+      files: fs.kind,
       segmentBytes,
       indexIntervalBytes,
       maxMessageBytes,

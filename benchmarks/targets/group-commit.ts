@@ -1,21 +1,21 @@
 /**
  * Groups appends by hand for stores that sync on each commit: everything that waits when a commit can
  * start goes into it, and the next one takes what came meanwhile. Without this, 64 writers would pay
- * 64 syncs where a store that groups by itself pays one, and the comparison would be unfair.
+ * 64 syncs where a store that groups by itself pays one, and a comparison would be unfair.
  */
 export class GroupCommit {
-  #commit;
-  #values = [];
-  #waiting = [];
+  readonly #commit: (values: Buffer[]) => void | Promise<void>;
+  #values: Buffer[] = [];
+  #waiting: { resolve: () => void; reject: (reason: unknown) => void }[] = [];
   #running = false;
 
-  /** @param {(values: Buffer[]) => void | Promise<void>} commit makes the values durable, in order */
-  constructor(commit) {
+  /** `commit` makes the values durable, in their order. */
+  constructor(commit: (values: Buffer[]) => void | Promise<void>) {
     this.#commit = commit;
   }
 
-  /** @param {Buffer} value @returns {Promise<void>} when the value is durable */
-  append(value) {
+  /** Resolves when the value is durable. */
+  append(value: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#values.push(value);
       this.#waiting.push({ resolve, reject });
@@ -26,7 +26,7 @@ export class GroupCommit {
     });
   }
 
-  async #run() {
+  async #run(): Promise<void> {
     while (this.#values.length > 0) {
       const values = this.#values;
       const waiting = this.#waiting;

@@ -1,0 +1,190 @@
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { crc32c } from '@node-rs/crc32';
+import { rate } from '../report.js';
+import { openEngineLog } from '../targets/engine.js';
+import type { PartitionLog } from '../targets/varve.js';
+import { makeReadyBatches } from './material.js';
+import { alternate, pause, type RowContext, ratioOutcome, type SpeedRow, turn } from './row.js';
+
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+/** 62 records of 1 KiB make a batch of about 64 KiB. */
+const RECORD_BYTES = 1024;
+const BATCH_RECORDS = 62;
+/** Small enough to fit what is prepared ahead; the pause lets the next piece be prepared. */
+const BURST_BATCHES = 32;
+const BURSTS = 40;
+const PAUSE_MS = 10;
+
+export const readyNoCrc: SpeedRow = {
+  id: 'ready-no-crc',
+  work: 'append ready 64 KiB batches into prepared space, CRC not checked',
+  diskBytes: 256 * MIB,
+  measure: (context) => measureReady(context, { checkCrcs: false, atLeast: 0.8 }),
+};
+
+export const readyCrc: SpeedRow = {
+  id: 'ready-crc',
+  work: 'append ready 64 KiB batches into prepared space, CRC checked',
+  diskBytes: 256 * MIB,
+  measure: (context) => measureReady(context, { checkCrcs: true, atLeast: 0.85 }),
+};
+
+async function measureReady(
+  { directory, rounds, scale }: RowContext,
+  { checkCrcs, atLeast }: { readonly checkCrcs: boolean; readonly atLeast: number },
+) {
+  const batches = await makeReadyBatches(directory, RECORD_BYTES, BATCH_RECORDS);
+  const destination = Buffer.alloc(64 * MIB, 1);
+  const bursts = Math.max(3, Math.round(BURSTS * scale));
+  let at = 0;
+  const copy = (batch: Buffer): void => {
+    if (at + batch.length > destination.length) at = 0;
+    batch.copy(destination, at);
+    at += batch.length;
+    if (checkCrcs) crc32c(batch);
+  };
+  const { runs, controlRuns } = await alternate(
+    rounds,
+    async (round) => {
+      const path = join(directory, `ready-${round}`);
+      const log = await openEngineLog(path, { largestBatchBytes: 0 });
+      try {
+        return await burstSpeed(batches, bursts, (batch) => {
+          log.appendBatches(batch, { checkCrcs });
+        });
+      } finally {
+        await log.close();
+        rmSync(path, { recursive: true });
+      }
+    },
+    () => burstSpeed(batches, bursts, copy),
+  );
+  return [
+    ratioOutcome({
+      what: `ready batches, CRC ${checkCrcs ? 'checked' : 'not checked'}`,
+      runs,
+      control: checkCrcs ? 'memcpy, then CRC' : 'walking memcpy',
+      controlRuns,
+      unit: 'bytes/s',
+      format: rate,
+      atLeast,
+    }),
+  ];
+}
+
+/** Bytes per second inside the bursts; the pauses between them do not count. */
+async function burstSpeed(
+  batches: readonly Buffer[],
+  bursts: number,
+  work: (batch: Buffer) => void,
+): Promise<number> {
+  let bytes = 0;
+  let elapsedMs = 0;
+  for (let burst = 0; burst < bursts; burst++) {
+    await pause(PAUSE_MS);
+    const started = performance.now();
+    let burstBytes = 0;
+    for (let at = 0; at < BURST_BATCHES; at++) {
+      const batch = batches[at % batches.length] as Buffer;
+      work(batch);
+      burstBytes += batch.length;
+    }
+    // The first burst is warm-up.
+    if (burst === 0) continue;
+    elapsedMs += performance.now() - started;
+    bytes += burstBytes;
+  }
+  return (bytes * 1000) / elapsedMs;
+}
+
+export const sustained: SpeedRow = {
+  id: 'sustained',
+  work: 'the same, CRC checked, sustained over 8 GiB while space is prepared beside it',
+  diskBytes: 9 * GIB,
+  measure: (context) => measureSustained(context, 'sustained over 8 GiB', 1.2),
+};
+
+export const sustainedBusy: SpeedRow = {
+  id: 'sustained-busy',
+  work: 'the same while the other core is busy',
+  diskBytes: 9 * GIB,
+  async measure(context) {
+    const spinner = new Worker('for (;;) {}', { eval: true });
+    try {
+      return await measureSustained(context, 'sustained, other core busy', 1);
+    } finally {
+      await spinner.terminate();
+    }
+  },
+};
+
+async function measureSustained(
+  { directory, rounds, scale }: RowContext,
+  what: string,
+  atLeast: number,
+) {
+  const batches = await makeReadyBatches(directory, RECORD_BYTES, BATCH_RECORDS);
+  const totalBytes = 8 * GIB * scale;
+  const { runs, controlRuns } = await alternate(
+    Math.min(rounds, 3),
+    async (round) => {
+      const path = join(directory, `sustained-${round}`);
+      const log = await openEngineLog(path, { largestBatchBytes: 0 });
+      try {
+        return await sustainedSpeed(batches, totalBytes, (batch) => appendChecked(log, batch));
+      } finally {
+        await log.close();
+        rmSync(path, { recursive: true });
+      }
+    },
+    async () => {
+      const path = join(directory, 'sustained.raw');
+      const file = openSync(path, 'wx');
+      let position = 0;
+      try {
+        return await sustainedSpeed(batches, totalBytes, (batch) => {
+          crc32c(batch);
+          writeSync(file, batch, 0, batch.length, position);
+          position += batch.length;
+        });
+      } finally {
+        closeSync(file);
+        rmSync(path);
+      }
+    },
+  );
+  return [
+    ratioOutcome({
+      what,
+      runs,
+      control: 'CRC + pwrite',
+      controlRuns,
+      unit: 'bytes/s',
+      format: rate,
+      atLeast,
+    }),
+  ];
+}
+
+function appendChecked(log: PartitionLog, batch: Buffer): void {
+  log.appendBatches(batch, { checkCrcs: true });
+}
+
+async function sustainedSpeed(
+  batches: readonly Buffer[],
+  totalBytes: number,
+  work: (batch: Buffer) => void,
+): Promise<number> {
+  const started = performance.now();
+  let bytes = 0;
+  for (let at = 0; bytes < totalBytes; at++) {
+    const batch = batches[at % batches.length] as Buffer;
+    work(batch);
+    bytes += batch.length;
+    if (at % 16 === 15) await turn();
+  }
+  return (bytes * 1000) / (performance.now() - started);
+}

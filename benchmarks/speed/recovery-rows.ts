@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rate } from '../report.js';
+import { openEngineLog, scanBatches } from '../targets/engine.js';
+import { sizeInBytes } from '../targets/varve.js';
+import { anonymousBytes } from './memory.js';
+import { type Outcome, ratioOutcome, type SpeedRow, valueOutcome } from './row.js';
+
+const GIB = 1024 ** 3;
+const WRITER = fileURLToPath(new URL('./recovery-writer.js', import.meta.url));
+
+export const recovery: SpeedRow = {
+  id: 'recovery',
+  work: 'recovery of an unclean 4 GiB log (its writer was killed)',
+  diskBytes: 4.5 * GIB,
+  async measure({ directory, rounds, scale }): Promise<Outcome[]> {
+    const runs: number[] = [];
+    const controlRuns: number[] = [];
+    const grownBytes: number[] = [];
+    for (let round = 0; round < Math.min(rounds, 3); round++) {
+      const path = join(directory, `recovery-${round}`);
+      await writeAndDie(path, 4 * GIB * scale);
+      const before = anonymousBytes();
+      let highest = before;
+      const sampler = setInterval(() => {
+        highest = Math.max(highest, anonymousBytes());
+      }, 5);
+      const started = performance.now();
+      const log = await openEngineLog(path, { largestBatchBytes: 0 });
+      const elapsedMs = performance.now() - started;
+      clearInterval(sampler);
+      try {
+        if (log.recovery.wasClean)
+          throw new Error('the log was closed: there was nothing to recover');
+        const recoveredBytes = log.recovery.segments.reduce(
+          (sum, segment) => sum + segment.validBytes,
+          0,
+        );
+        runs.push((recoveredBytes * 1000) / elapsedMs);
+        grownBytes.push(Math.max(highest, anonymousBytes()) - before);
+        controlRuns.push(scanSpeed(log));
+      } finally {
+        await log.close();
+        rmSync(path, { recursive: true });
+      }
+    }
+    return [
+      ratioOutcome({
+        what: 'recovery',
+        runs,
+        control: 'scan of the same log, CRC checked',
+        controlRuns,
+        unit: 'bytes/s',
+        format: rate,
+        atLeast: 0.8,
+      }),
+      valueOutcome({
+        what: '  anonymous memory it took',
+        runs: grownBytes,
+        unit: 'bytes',
+        format: (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`,
+        atMost: 64 * 2 ** 20,
+      }),
+    ];
+  },
+};
+
+function scanSpeed(log: Parameters<typeof scanBatches>[0]): number {
+  let bytes = 0;
+  const started = performance.now();
+  scanBatches(log, (_bytes, view, at) => {
+    bytes += sizeInBytes(view, at);
+  });
+  return (bytes * 1000) / (performance.now() - started);
+}
+
+function writeAndDie(directory: string, bytes: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [WRITER, directory, String(bytes)], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      if (signal === 'SIGKILL') resolve();
+      else reject(new Error(`the writer ended with code ${code}, signal ${signal}`));
+    });
+  });
+}
