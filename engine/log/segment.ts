@@ -154,7 +154,11 @@ export class Segment {
       this.maxTimestampMs = batchMaxTimestampMs;
       this.offsetOfMaxTimestamp = batchLastOffset;
     }
-    if (this.#bytesSinceLastEntry > this.#context.config.indexIntervalBytes) {
+    if (
+      this.#bytesSinceLastEntry > this.#context.config.indexIntervalBytes &&
+      // One append of many batches may fill an index half-way; the next append rolls.
+      !this.isIndexFull
+    ) {
       this.#offsetIndex!.append(batchLastOffset, this.size);
       this.#timeIndex!.maybeAppend(this.maxTimestampMs, this.offsetOfMaxTimestamp);
       this.#bytesSinceLastEntry = 0;
