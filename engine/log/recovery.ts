@@ -89,10 +89,6 @@ export async function recoverSegment(
       problem = `offsets ${first}..${last} do not follow ${nextOffset} (segment ${segment.baseOffset}, next segment at ${options.offsetLimit})`;
       break;
     }
-    if (segment.isIndexFull) {
-      problem = 'the segment has more index entries than segment.index.bytes allows';
-      break;
-    }
     const epoch = partitionLeaderEpoch(window.view, at);
     if (epoch >= 0 && epoch > options.epochs.latestEpoch) options.epochs.assign(epoch, first);
     segment.accept(size, last, maxTimestamp(window.view, at));
