@@ -2,6 +2,7 @@ import { crcGroup } from './crc.js';
 import { decodeGroup } from './decode.js';
 import { encodeGroup } from './encode.js';
 import { indexGroup } from './index-lookup.js';
+import { logGroup } from './log.js';
 import type { MicroGroup } from './task.js';
 import { varintGroup } from './varint.js';
 
@@ -11,4 +12,5 @@ export const GROUPS: readonly MicroGroup[] = [
   encodeGroup,
   decodeGroup,
   indexGroup,
+  logGroup,
 ];

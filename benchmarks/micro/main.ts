@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { Bench } from 'tinybench';
-import { count, rate } from '../report.js';
+import { count, micros, rate } from '../report.js';
 import { GROUPS } from './groups.js';
 import type { MicroTask } from './task.js';
 
@@ -8,11 +8,10 @@ interface MicroResult {
   readonly group: string;
   readonly name: string;
   readonly unit: MicroTask['unit'];
+  /** At the median call: what a call costs that neither the collector nor the kernel interrupts. */
   readonly unitsPerSecond: number;
   readonly callP50Us: number;
   readonly callP99Us: number;
-  /** Half the 95 % interval of the mean latency, as a share of it. */
-  readonly marginOfError: number;
   readonly samples: number;
 }
 
@@ -24,24 +23,25 @@ async function runGroup(name: string, timeMs: number): Promise<MicroResult[]> {
     const bench = new Bench({ time: timeMs, warmupTime: timeMs / 4, throws: true });
     for (const task of open.tasks) bench.add(task.name, () => task.run());
     await bench.run();
-    return open.tasks.map((task) => {
-      task.run();
+    const results: MicroResult[] = [];
+    for (const task of open.tasks) {
+      await task.run();
       task.check();
       const result = bench.getTask(task.name)?.result;
       if (result === undefined || !('latency' in result))
         throw new Error(`${task.name} did not run`);
       const { latency } = result;
-      return {
+      results.push({
         group: name,
         name: task.name,
         unit: task.unit,
-        unitsPerSecond: (task.unitsPerCall * 1000) / latency.mean,
+        unitsPerSecond: (task.unitsPerCall * 1000) / latency.p50,
         callP50Us: latency.p50 * 1000,
         callP99Us: latency.p99 * 1000,
-        marginOfError: latency.rme / 100,
         samples: latency.samplesCount,
-      };
-    });
+      });
+    }
+    return results;
   } finally {
     await open.close();
   }
@@ -52,7 +52,8 @@ function describe(result: MicroResult): string {
     result.unit === 'bytes'
       ? rate(result.unitsPerSecond)
       : `${count(result.unitsPerSecond)} ${result.unit}/s`;
-  return `  ${result.name.padEnd(42)} ${speed.padStart(20)}  +-${(result.marginOfError * 100).toFixed(1).padStart(5)} %  p50 ${result.callP50Us.toFixed(2).padStart(9)} us a call`;
+  const call = `p50 ${micros(result.callP50Us)}, p99 ${micros(result.callP99Us)} a call`;
+  return `  ${result.name.padEnd(42)} ${speed.padStart(18)}   ${call}`;
 }
 
 function groupNames(text: string): string[] {

@@ -11,7 +11,7 @@ describe.each(GROUPS)('micro-benchmarks of $name', (group) => {
       }
       for (const task of open.tasks) {
         for (let call = 0; call < 3; call++) {
-          task.run();
+          await task.run();
           task.check();
         }
         expect(task.unitsPerCall).toBeGreaterThan(0);

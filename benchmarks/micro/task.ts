@@ -4,7 +4,8 @@ export interface MicroTask {
   /** What one call does, and how often: figures are printed as units a second. */
   readonly unit: 'bytes' | 'records' | 'lookups' | 'numbers';
   readonly unitsPerCall: number;
-  run(): void;
+  /** A promise where the work needs turns of the event loop: then a call must be long beside one. */
+  run(): void | Promise<void>;
   /** Throws unless the last `run` did its work: a benchmark of nothing is fast. */
   check(): void;
 }

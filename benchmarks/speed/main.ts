@@ -93,12 +93,12 @@ async function run(row: SpeedRow, options: Options): Promise<RowResult> {
 function render(results: readonly RowResult[], color: boolean): string {
   const colors = pc.createColors(color);
   const table = new Table({
-    head: ['row', 'measured', 'figure', 'control', 'ratio', 'target', ''],
-    colAligns: ['left', 'left', 'right', 'left', 'right', 'right', 'left'],
+    head: ['row', 'measured, and against what', 'figure', 'ratio', 'target', ''],
+    colAligns: ['left', 'left', 'right', 'right', 'right', 'left'],
     style: { head: [], border: [], compact: true },
   });
   for (const { id, outcomes, skipped } of results) {
-    if (skipped !== null) table.push([id, { colSpan: 6, content: `not measured: ${skipped}` }]);
+    if (skipped !== null) table.push([id, { colSpan: 5, content: `not measured: ${skipped}` }]);
     for (const outcome of outcomes) table.push(renderOutcome(id, outcome, colors));
   }
   return table.toString();
@@ -111,9 +111,8 @@ function renderOutcome(
 ): string[] {
   return [
     id,
-    what,
-    figure,
-    control ?? '',
+    control === null ? what : `${what}\n  / ${control.name}`,
+    control === null ? figure : `${figure}\n${control.figure}`,
     ratio === null
       ? ''
       : `${ratio.median.toFixed(2)} x (${ratio.low.toFixed(2)} - ${ratio.high.toFixed(2)})`,

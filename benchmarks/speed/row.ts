@@ -25,7 +25,8 @@ export interface Outcome {
   /** Every run, in the figure's unit. */
   readonly runs: readonly number[];
   readonly unit: string;
-  readonly control: string | null;
+  /** What the ratio is against, and its figure for people. */
+  readonly control: { readonly name: string; readonly figure: string } | null;
   readonly controlRuns: readonly number[];
   /** Paired with the control of the same round; null where the target is absolute. */
   readonly ratio: Estimate | null;
@@ -52,7 +53,10 @@ export function ratioOutcome(input: RatioInput): Outcome {
     figure: input.format(estimate(input.runs).median),
     runs: input.runs,
     unit: input.unit,
-    control: `${input.control}: ${input.format(estimate(input.controlRuns).median)}`,
+    control: {
+      name: input.control,
+      figure: input.format(estimate(input.controlRuns).median),
+    },
     controlRuns: input.controlRuns,
     ratio,
     target: `>= ${input.atLeast} x`,
