@@ -53,6 +53,12 @@ export class RecordCursor {
   /** First byte after the headers count. */
   headersStart = -1;
   headersCount = 0;
+  /** Milliseconds from the batch's base timestamp, as stored. */
+  timestampDelta = 0;
+  /** Where the key's length is: what follows the record's deltas. */
+  bodyStart = -1;
+  /** First byte after the record. */
+  recordEnd = -1;
   /** The batch holds control records (`control-record.ts`), which consumers do not see. */
   isControl = false;
 
@@ -143,14 +149,14 @@ export class RecordCursor {
     const start = reader.at;
     reader.end = this.#end;
     const length = reader.varint();
-    const bodyStart = reader.at;
-    if (length < MIN_RECORD_BODY_BYTES || length > this.#end - bodyStart) {
-      this.#corrupt(start, `record length ${length} with ${this.#end - bodyStart} bytes left`);
+    const attributesAt = reader.at;
+    if (length < MIN_RECORD_BODY_BYTES || length > this.#end - attributesAt) {
+      this.#corrupt(start, `record length ${length} with ${this.#end - attributesAt} bytes left`);
     }
-    const end = bodyStart + length;
+    const end = attributesAt + length;
     reader.end = end;
     // The attributes byte has no bits in use yet, and Kafka's readers ignore it.
-    reader.at = bodyStart + 1;
+    reader.at = attributesAt + 1;
     const timestampDelta = reader.varlong();
     const offsetDelta = reader.varint();
     if (offsetDelta <= this.offsetDelta || offsetDelta > this.#lastOffsetDelta) {
@@ -160,6 +166,8 @@ export class RecordCursor {
       );
     }
 
+    this.bodyStart = reader.at;
+    this.recordEnd = end;
     const keyLength = reader.varint();
     let at = reader.at;
     if (keyLength < 0) {
@@ -198,6 +206,7 @@ export class RecordCursor {
       this.#corrupt(start, `record ends at byte ${reader.at}, its length says ${end}`);
     }
 
+    this.timestampDelta = timestampDelta;
     this.offsetDelta = offsetDelta;
     this.offset = this.#baseOffset + offsetDelta;
     this.timestamp = this.#isLogAppendTime

@@ -203,6 +203,18 @@ describe('writeBatch', () => {
     },
   );
 
+  it('leaves zeros where a batch was refused, and after a compressed one', () => {
+    const { buffer, view } = withView(Buffer.alloc(20_000));
+    const inputs = Array.from({ length: 100 }, () => ({ value: 'line '.repeat(20), timestamp: 5 }));
+    const options = optionsOf({ compression: 'gzip' });
+    const size = writeBatch(buffer, view, 0, inputs, 0, 100, options);
+    expect(buffer.subarray(size).every((byte) => byte === 0)).toBe(true);
+    buffer.fill(0);
+    inputs[99]!.timestamp = -5;
+    expect(() => writeBatch(buffer, view, 0, inputs, 0, 100, options)).toThrow(/record 99/);
+    expect(buffer.every((byte) => byte === 0)).toBe(true);
+  });
+
   it('fails loudly when told to write past its destination', () => {
     const { buffer, view } = withView(Buffer.alloc(100));
     const value = new Uint8Array(100);

@@ -100,9 +100,9 @@ export function batchSizeBound(
 /**
  * Writes the records `start` to `end` (at least one) as one batch at byte `at` and returns its size in
  * bytes. `buffer` and `view` cover the same memory, with room for `batchSizeBound` of the same records,
- * which has also checked them. Encodes in place; only a compressed batch is encoded elsewhere first.
- * A batch that its codec would not make smaller is stored plain, as librdkafka does.
- * INVALID_RECORD names the record's index; the destination then holds rubbish.
+ * which has also checked them. Encodes in place, and compresses what lies there; a batch that its codec
+ * would not make smaller is stored plain, as librdkafka does.
+ * Throws INVALID_RECORD naming the record's index; what was written of the batch is zeros then.
  */
 export function writeBatch(
   buffer: Buffer,
@@ -115,22 +115,30 @@ export function writeBatch(
 ): number {
   assert(end > start, 'a batch is written of no records');
   const first = at + BATCH_OVERHEAD;
-  const now = options.now;
-  const baseTimestamp = timestampOf(records[start]!, now, start);
+  let position = first;
+  let packed = plain;
+  let baseTimestamp = NO_TIMESTAMP;
   let newest = NO_TIMESTAMP;
   let indexOfMax = start;
-  let position = first;
-  for (let index = start; index < end; index++) {
-    const record = records[index]!;
-    const timestamp = timestampOf(record, now, index);
-    if (timestamp > newest) {
-      newest = timestamp;
-      indexOfMax = index;
+  try {
+    baseTimestamp = timestampOf(records[start]!, options.now, start);
+    for (let index = start; index < end; index++) {
+      const record = records[index]!;
+      const timestamp = timestampOf(record, options.now, index);
+      if (timestamp > newest) {
+        newest = timestamp;
+        indexOfMax = index;
+      }
+      position = encodeRecord(buffer, position, record, timestamp - baseTimestamp, index - start);
     }
-    position = encodeRecord(buffer, position, record, timestamp - baseTimestamp, index - start);
+    assert(position <= buffer.length, 'a batch was written beyond its destination');
+    packed = compressRecords(buffer, first, position, options);
+  } catch (error) {
+    buffer.fill(0, first, Math.min(position, buffer.length));
+    throw error;
   }
-  assert(position <= buffer.length, 'a batch was written beyond its destination');
-  const packed = compressRecords(buffer, first, position, options);
+  // A log's end is known by the zeros after it: plain records must not stay behind the compressed.
+  if (packed.end < position) buffer.fill(0, packed.end, position);
   options.maxTimestamp = newest;
   options.offsetOfMaxTimestamp = options.baseOffset + indexOfMax - start;
   const size = packed.end - at;
@@ -138,7 +146,13 @@ export function writeBatch(
   return size;
 }
 
-const plain = { end: 0, codec: COMPRESSION_NONE };
+interface PackedRecords {
+  /** First byte after the records. */
+  end: number;
+  codec: number;
+}
+
+const plain: PackedRecords = { end: 0, codec: COMPRESSION_NONE };
 
 /**
  * Replaces the plain records `start` to `end` by one compressed stream if that is smaller. Returns where
@@ -149,7 +163,7 @@ export function compressRecords(
   start: number,
   end: number,
   options: BatchOptions,
-): { readonly end: number; readonly codec: number } {
+): PackedRecords {
   // Kafka forbids compressed control batches.
   if (options.compression !== 'none' && !options.isControl) {
     const plainRecords = buffer.subarray(start, end);
