@@ -237,7 +237,7 @@ const COMPARISONS: readonly Comparison[] = [
   },
   {
     name: 'durable 4 KiB / raw, prepared',
-    bytes: (mib) => Math.min(mib, 4) * MIB,
+    bytes: (mib) => Math.min(mib, 16) * MIB,
     varve: appendDurably(4 * KIB),
     control: pwriteDurably(4 * KIB),
   },

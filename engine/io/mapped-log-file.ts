@@ -6,6 +6,7 @@ import { MappedReads, READ_CHUNK_BYTES } from './mapped-reads.js';
 import type { Mapping, MappingBudget } from './mapping-budget.js';
 import type { OpenLogOptions, Window } from './port.js';
 import { EMPTY, EMPTY_VIEW, PortableLogFile } from './portable-log-file.js';
+import { PreparedBlocks } from './prepared-blocks.js';
 import type { ReadBudget } from './read-budget.js';
 import type { ScratchPool } from './scratch.js';
 import { type PopulateSlots, WriteSpace } from './write-space.js';
@@ -31,6 +32,7 @@ export interface SharedByMappedFiles {
  */
 export class MappedLogFile extends PortableLogFile {
   readonly #space: WriteSpace;
+  #blocks: PreparedBlocks | null;
   readonly #mapped: MappedReads;
   readonly #budget: MappingBudget;
   readonly #closed: (log: MappedLogFile) => void;
@@ -60,6 +62,12 @@ export class MappedLogFile extends PortableLogFile {
       shared,
       () => this.#leaveMapping(),
     );
+    this.#blocks = new PreparedBlocks(
+      file,
+      { length: this.length, maxBytes: options.maxBytes },
+      shared,
+      () => this.#syncBlocks(),
+    );
   }
 
   /** Bytes of disk held beyond the data. */
@@ -78,31 +86,40 @@ export class MappedLogFile extends PortableLogFile {
 
   #reserveElsewhere(bytes: number): void {
     this.assertAppendable(bytes);
-    const space = this.#space;
-    if (space.prepare(this.size, bytes)) {
-      const mapping = space.mapping!;
-      if (!this.#throughMapping) this.returnScratch();
-      this.#throughMapping = true;
-      if (this.buffer !== mapping.buffer) {
-        this.buffer = mapping.buffer!;
-        this.view = mapping.view!;
-        this.#tail = null;
-      }
-      this.at = this.size - mapping.start;
-      this.#limit =
-        Math.min(space.readyEnd, Math.max(space.nextLook, this.size + bytes)) - mapping.start;
-      this.reserved = bytes;
-      space.inUse = true;
-      mapping.recentlyUsed = true;
+    if (this.#prepare(bytes)) {
+      this.#enterMapping(bytes);
       return;
     }
     this.#leaveMapping();
+    super.reserve(bytes);
+  }
+
+  #prepare(bytes: number): boolean {
     try {
-      space.reserveExactly(this.size, bytes);
+      if (this.#space.prepare(this.size, bytes)) return true;
+      this.#space.reserveExactly(this.size, bytes);
+      return false;
     } catch (error) {
       throw ioError(error, 'fallocate', this.path);
     }
-    super.reserve(bytes);
+  }
+
+  #enterMapping(bytes: number): void {
+    const space = this.#space;
+    const mapping = space.mapping!;
+    if (!this.#throughMapping) this.returnScratch();
+    this.#throughMapping = true;
+    if (this.buffer !== mapping.buffer) {
+      this.buffer = mapping.buffer!;
+      this.view = mapping.view!;
+      this.#tail = null;
+    }
+    this.at = this.size - mapping.start;
+    const look = Math.max(space.nextLook, this.size + bytes);
+    this.#limit = Math.min(space.readyEnd, look) - mapping.start;
+    this.reserved = bytes;
+    space.inUse = true;
+    mapping.recentlyUsed = true;
   }
 
   override commit(bytes: number): void {
@@ -169,9 +186,14 @@ export class MappedLogFile extends PortableLogFile {
     return super.flush();
   }
 
+  protected override flushed(size: number): void {
+    if (size <= this.size) this.#blocks?.flushed(size);
+  }
+
   override async seal(): Promise<void> {
     await super.seal();
     this.#complete = true;
+    this.#blocks = null;
   }
 
   protected override endAppend(): void {
@@ -189,6 +211,7 @@ export class MappedLogFile extends PortableLogFile {
   protected override beforeCut(size: number, viewedEnd: number): void {
     this.#leaveMapping();
     this.#space.clear(size);
+    this.#blocks?.cut();
     this.#complete = this.readOnly;
     this.#budget.detach(this.file, size, viewedEnd);
     this.forgetWindow();
@@ -198,12 +221,17 @@ export class MappedLogFile extends PortableLogFile {
     this.endAppend();
     this.forgetWindow();
     this.#space.clear(this.size);
+    this.#blocks = null;
     this.#mapped.clear();
     try {
       await super.finish(keepReserved);
     } finally {
       this.#closed(this);
     }
+  }
+
+  #syncBlocks(): Promise<void> {
+    return super.flush();
   }
 
   /** Maps the range where the mapping will serve for long; null where a copy is better. */

@@ -38,6 +38,7 @@ export class PortableLogFile implements LogFile {
   #readAheadBytes = FIRST_READ_BYTES;
   #running = 0;
   #trimming = false;
+  #syncFailure: VarveError | null = null;
   #idle: (() => void) | null = null;
   #closing: Promise<void> | null = null;
 
@@ -135,10 +136,29 @@ export class PortableLogFile implements LogFile {
     this.#readAheadBytes = MAX_READ_AHEAD_BYTES;
   }
 
-  async flush(): Promise<void> {
-    this.assertOpen();
-    await this.run('fdatasync', (fd) => fdatasync(fd));
+  flush(): Promise<void> {
+    const { size } = this;
+    // One promise and one callback: a small durable append is mostly this call.
+    return new Promise((resolve, reject) => {
+      this.assertOpen();
+      if (this.#syncFailure !== null) throw this.#syncFailure;
+      const fd = this.pin('fdatasync');
+      fs.fdatasync(fd, (error) => {
+        this.unpin();
+        if (error !== null) {
+          // The system tells each failed sync once: what fails stays failed here.
+          this.#syncFailure = ioError(error, 'fdatasync', this.path);
+          reject(this.#syncFailure);
+          return;
+        }
+        this.flushed(size);
+        resolve();
+      });
+    });
   }
+
+  /** Called when everything below `size` has been synced. */
+  protected flushed(_size: number): void {}
 
   async truncate(size: number): Promise<void> {
     assert(size >= 0 && size <= this.size, 'a truncation does not lengthen the log');
@@ -214,6 +234,17 @@ export class PortableLogFile implements LogFile {
 
   /** Runs work on the thread pool while the descriptor is held open. */
   protected async run(operation: string, work: (fd: number) => Promise<void>): Promise<void> {
+    const fd = this.pin(operation);
+    try {
+      await work(fd);
+    } catch (error) {
+      throw ioError(error, operation, this.path);
+    } finally {
+      this.unpin();
+    }
+  }
+
+  protected pin(operation: string): number {
     let fd: number;
     try {
       fd = this.file.pin();
@@ -221,15 +252,13 @@ export class PortableLogFile implements LogFile {
       throw ioError(error, operation, this.path);
     }
     this.#running++;
-    try {
-      await work(fd);
-    } catch (error) {
-      throw ioError(error, operation, this.path);
-    } finally {
-      this.file.unpin();
-      this.#running--;
-      if (this.#running === 0) this.#idle?.();
-    }
+    return fd;
+  }
+
+  protected unpin(): void {
+    this.file.unpin();
+    this.#running--;
+    if (this.#running === 0) this.#idle?.();
   }
 
   protected cutStrayTail(): void {

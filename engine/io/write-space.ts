@@ -33,6 +33,9 @@ const SMALL_APPEND_BYTES = 16 * KIB;
 const MAPPED_BYTES_PER_FLUSH = 4 * MIB;
 const LONGEST_BACKOFF_BYTES = 256 * MIB;
 
+/** What file systems say that cannot allocate ahead: they are written with `pwrite` alone. */
+const NO_FALLOCATE: ReadonlySet<string> = new Set(['EOPNOTSUPP', 'ENOSYS', 'EFBIG']);
+
 /** Populating calls on the thread pool at a time, of all files, so that flushes find a free thread. */
 export class PopulateSlots {
   free = 1;
@@ -129,7 +132,8 @@ export class WriteSpace implements MappingHolder {
   prepare(size: number, bytes: number): boolean {
     if (this.#covers(size, bytes) && size < this.nextLook) return true;
     if (this.#unusable) return false;
-    if (size < this.nextLook) return this.#populateHere(size, bytes);
+    const filled = this.mapping !== null && size + bytes > this.mapping.end;
+    if (size < this.nextLook && !filled) return this.#populateHere(size, bytes);
     this.nextLook = size + LOOK_BYTES;
     if (!this.#worthIt(size)) {
       this.nextLook = size + FAST_BYTES;
@@ -293,14 +297,14 @@ export class WriteSpace implements MappingHolder {
     const chunk = Math.min(
       Math.max(mapping.length / 8, SMALLEST_WINDOW_BYTES),
       LARGEST_POPULATE_BYTES,
-      floorTo(this.#bytesPerFlush / 8, this.#libc.pageBytes),
+      this.#bytesPerFlush / 8,
     );
     const aheadBytes = 3 * chunk;
     // Where the head is not in prepared space it goes on with pwrite until it reaches this chunk.
     const from = behind ? ceilTo(size + chunk / 2, this.#libc.pageBytes) : this.readyEnd;
     if (from - size > aheadBytes) return;
     const unit = chunk >= HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : this.#libc.pageBytes;
-    const to = Math.min(floorTo(from + chunk, unit), mapping.end);
+    const to = Math.min(floorTo(Math.floor(from + chunk), unit), mapping.end);
     if (to <= from || !this.#allocateAhead(to)) return;
     const pending = new Populating(from, to, this.#slots);
     this.#budget.pin(mapping);
@@ -326,11 +330,12 @@ export class WriteSpace implements MappingHolder {
         this.#allocate(wanted);
         return true;
       } catch (error) {
-        const errno = errnoName(error);
-        if (errno !== 'ENOSPC' && errno !== 'EDQUOT') {
+        const errno = errnoName(error) ?? '';
+        if (NO_FALLOCATE.has(errno)) {
           this.#unusable = true;
           return false;
         }
+        if (errno !== 'ENOSPC' && errno !== 'EDQUOT') throw error;
         this.#diskFull = true;
       }
     }
