@@ -1,6 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import { isVarveError } from '../errors.js';
 import { BatchProblem, checkBatch } from '../format/batch-check.js';
+import { BatchFilter } from '../format/batch-filter.js';
 import { sizeInBytes, writeCrc } from '../format/batch-header.js';
 import { RecordCursor } from '../format/batch-reader.js';
 import { BatchOptions, batchSizeBound, writeBatch } from '../format/batch-writer.js';
@@ -87,6 +88,7 @@ function outcomeOf(bytes: Buffer, fill: number, seed: number, input: number) {
   }
   try {
     const text = readAll(around, view, end);
+    if (problem === BatchProblem.BATCH_OK) filterHalf(around, view, bytes, seed, input);
     return { kind: problem === BatchProblem.BATCH_OK ? 'read' : found, text };
   } catch (error) {
     if (!isVarveError(error) || !EXPECTED_CODES.has(error.code)) {
@@ -115,6 +117,25 @@ function readAll(buffer: Buffer, view: DataView, end: number): string {
   }
   return text;
 }
+
+/** What can be read can be filtered, and what comes out is a good batch of the records kept. */
+function filterHalf(around: Buffer, view: DataView, bytes: Buffer, seed: number, input: number) {
+  const limits = { maxDecompressedBytes: MAX_DECOMPRESSED_BYTES, deleteHorizonMs: 1.7e12 };
+  const kept = filter.filter(around, view, MARGIN, ({ offset }) => offset % 2 === 0, limits);
+  if (kept === null) return;
+  const keptView = new DataView(kept.buffer, kept.byteOffset, kept.byteLength);
+  const options = { crc: true, maxBytes: MAX_DECOMPRESSED_BYTES + BATCH_OVERHEAD };
+  const problem = checkBatch(kept, keptView, 0, kept.length, options);
+  if (problem !== BatchProblem.BATCH_OK) {
+    throw failure(`is ${PROBLEMS[problem]} once filtered`, bytes, seed, input);
+  }
+  const cursor = new RecordCursor().reset(kept, keptView, 0, limits);
+  let count = 0;
+  while (cursor.next()) count++;
+  if (count !== filter.retained) throw failure(`lost records in a filter`, bytes, seed, input);
+}
+
+const filter = new BatchFilter();
 
 function describe({ offset, timestamp, key, value, headers }: LogRecord): string {
   const parts = headers.map((header) => `${header.key}=${hexOf(header.value)}`);
