@@ -54,9 +54,15 @@ export function fuzzFormat(
   for (let done = 0; done < inputs; done++) {
     if (done % 16 === 0) original = makeBatch(random);
     const bytes = damage(original, random);
-    const before = performance.now();
+    let before = performance.now();
     const outcome = tryBatch(bytes, seed, done);
-    const elapsed = performance.now() - before;
+    let elapsed = performance.now() - before;
+    if (elapsed > slowestMs) {
+      // A pause of the machine's is not the input's: what is slow is slow twice.
+      before = performance.now();
+      tryBatch(bytes, seed, done);
+      elapsed = Math.min(elapsed, performance.now() - before);
+    }
     slowestMs = Math.max(slowestMs, elapsed);
     if (elapsed > SLOW_MS) throw failure(`took ${elapsed.toFixed(0)} ms`, bytes, seed, done);
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
