@@ -149,7 +149,7 @@ export class SimulatedFileSystem implements FileSystem {
     if (node === null) return;
     this.#machine.step('remove', path);
     this.#disk.unlink(this.#disk.place(path, 'remove'));
-    await this.#machine.wait('remove', path);
+    await this.#machine.wait('remove', path, 'after');
   }
 
   async removeDirectory(path: string): Promise<void> {

@@ -189,7 +189,7 @@ export class SimulatedLogFile implements LogFile {
     try {
       await this.#machine.wait(operation, this.path);
       effect();
-      await this.#machine.wait(operation, this.path);
+      await this.#machine.wait(operation, this.path, 'after');
     } finally {
       this.#running--;
       if (this.#running === 0) this.#idle?.();

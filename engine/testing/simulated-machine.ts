@@ -6,7 +6,7 @@ import { SimulatedClock } from './simulated-clock.js';
 import { type CrashStyle, Disk } from './simulated-disk.js';
 import { FileContent } from './simulated-file-content.js';
 import type { SimulatedLogFile } from './simulated-log-file.js';
-import { RandomScheduler, type Scheduler } from './simulated-scheduler.js';
+import { type Phase, RandomScheduler, type Scheduler } from './simulated-scheduler.js';
 
 export interface SimulationOptions {
   /** Same seed, same calls: same results, byte for byte. */
@@ -118,8 +118,8 @@ export class Machine {
     if (this.random.chance(this.#writebackProbability)) this.disk.writeSomethingBack(this.random);
   }
 
-  async wait(operation: Operation, path: string): Promise<void> {
-    await this.#scheduler.wait(operation, path);
+  async wait(operation: Operation, path: string, phase: Phase = 'before'): Promise<void> {
+    await this.#scheduler.wait(operation, path, phase);
     this.assertUp();
   }
 

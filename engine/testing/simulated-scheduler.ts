@@ -1,10 +1,13 @@
 import type { Operation } from './faults.js';
 import type { Random } from './random.js';
 
+/** Where an operation waits: before an effect, or between its last effect and its caller's hearing of it. */
+export type Phase = 'before' | 'after';
+
 /** Decides how long the asynchronous part of an operation takes. */
 export interface Scheduler {
   /** Resolves when the operation may go on. An operation may wait several times. */
-  wait(operation: Operation, path: string): Promise<void>;
+  wait(operation: Operation, path: string, phase: Phase): Promise<void>;
   /** The machine is down: everything that waits must go on now, into its error. */
   machineDown?(): void;
 }
@@ -32,10 +35,13 @@ export interface HeldOperation {
 /** Holds the operations a test names until it lets them go, in the order the test likes. */
 export class HeldScheduler implements Scheduler {
   readonly #operations: ReadonlySet<Operation>;
+  readonly #phase: Phase;
   #held: (HeldOperation & { readonly go: () => void })[] = [];
 
-  constructor(...operations: Operation[]) {
-    this.#operations = new Set(operations);
+  /** With phase `after` the disk has what the operation wrote while its caller still waits. */
+  constructor(operations: Operation | readonly Operation[], phase: Phase = 'before') {
+    this.#operations = new Set(typeof operations === 'string' ? [operations] : operations);
+    this.#phase = phase;
   }
 
   /** What is being held, oldest first. */
@@ -43,8 +49,8 @@ export class HeldScheduler implements Scheduler {
     return this.#held;
   }
 
-  async wait(operation: Operation, path: string): Promise<void> {
-    if (!this.#operations.has(operation)) return;
+  async wait(operation: Operation, path: string, phase: Phase): Promise<void> {
+    if (phase !== this.#phase || !this.#operations.has(operation)) return;
     await new Promise<void>((go) => this.#held.push({ operation, path, go }));
   }
 

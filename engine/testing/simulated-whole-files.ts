@@ -49,7 +49,8 @@ export async function writeWholeFile(
   file.durableModifiedMs = file.modifiedMs;
   // Replacing a durable name keeps it durable: the real thing overwrites the file behind the name.
   if (hadDurableName) disk.syncOperation(naming);
-  await machine.wait(operation, path);
+  // Inside writeFileAtomic the file is not finished yet.
+  await machine.wait(operation, path, operation === 'writeFile' ? 'after' : 'before');
 }
 
 export async function replaceFile(machine: Machine, path: string, data: Uint8Array): Promise<void> {
@@ -88,7 +89,7 @@ export async function syncNames(
   if (failure !== null) throw failure;
   machine.step(operation, path);
   disk.syncDirectory(node, order);
-  await machine.wait(operation, path);
+  await machine.wait(operation, path, 'after');
 }
 
 function removeTemporary(disk: Disk, temporary: string): void {
