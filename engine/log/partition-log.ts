@@ -27,6 +27,7 @@ import { openFileSystem } from '../io/index.js';
 import type { FileSystem } from '../io/port.js';
 import type { CompressionType, LogRecord, RecordInput } from '../types.js';
 import { type BatchOrigin, checkTimestamp, validateBatches } from './batch-validation.js';
+import { makeDurableDirectory } from './durable-directory.js';
 import { FlushQueue, poisonedBy } from './flush-queue.js';
 import { IndexCache } from './index-cache.js';
 import { type LoadProgress, loadLog, type RecoveryReport } from './log-loader.js';
@@ -192,6 +193,7 @@ export class PartitionLog {
    */
   static async open(options: OpenLogOptions): Promise<PartitionLog> {
     const { fs = openFileSystem(), ...rest } = options;
+    await makeDurableDirectory(fs, options.directory);
     requireNoOwner(fs, options.directory);
     const checkpoints = new OwnCheckpoints(fs, options.directory);
     try {
@@ -267,6 +269,19 @@ export class PartitionLog {
   /** Why the log refuses writes, or null. */
   get poisoned(): VarveError | null {
     return this.#state.poisoned;
+  }
+
+  /** True once `close` has been called. */
+  get isClosed(): boolean {
+    return this.#state.closed;
+  }
+
+  /**
+   * Puts other settings in force at once: checks and rolls look at them with the next append, retention with its
+   * next round. A segment keeps the sizes it was made with. Fails with INVALID_CONFIG.
+   */
+  updateConfig(config: TopicSettings): void {
+    this.#state.context.config = parseTopicConfig(config);
   }
 
   get segmentCount(): number {
