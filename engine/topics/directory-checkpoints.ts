@@ -1,0 +1,233 @@
+import { join } from 'node:path';
+import { isVarveError } from '../errors.js';
+import {
+  CLEANER_OFFSET_CHECKPOINT_FILE,
+  decodeOffsetCheckpoint,
+  encodeOffsetCheckpoint,
+  LOG_START_OFFSET_CHECKPOINT_FILE,
+  type OffsetCheckpointEntry,
+  RECOVERY_POINT_CHECKPOINT_FILE,
+} from '../format/offset-checkpoint.js';
+import type { PartitionName } from '../format/partition-directory-name.js';
+import type { FileSystem } from '../io/port.js';
+import type { LogCheckpoints } from '../log/partition-log.js';
+import type { EmitEvent } from './events.js';
+
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
+/** Least time between two writes that only move recovery points up: segments roll often, recovery is rare. */
+const EAGER_WRITE_MS = 1000;
+
+export interface PartitionOffsets {
+  readonly recoveryPoint: number;
+  readonly logStartOffset: number;
+}
+
+interface Row extends PartitionName {
+  /** What is written for it: a log asks to be read each time, so that no change is missed. */
+  source: PartitionOffsets;
+  /** What the files hold; while a write is under way or has failed, the most they may hold (NaN: either). */
+  durable: PartitionOffsets;
+  cleanerOffset: number | null;
+  onRelease: (clean: boolean) => void;
+}
+
+export interface CheckpointSession extends PartitionName {
+  /** The directory was closed cleanly, or the partition has just been made. */
+  readonly isClean: boolean;
+  /** Overrides what the checkpoints say. */
+  readonly offsets?: PartitionOffsets | undefined;
+  /** Told when the log has closed: true if its files are whole. */
+  readonly onRelease: (clean: boolean) => void;
+}
+
+const NOTHING: PartitionOffsets = { recoveryPoint: 0, logStartOffset: 0 };
+
+/**
+ * The recovery points, log start offsets and cleaner offsets of all partitions, in the three files in the root.
+ * Writes are whole and shared: everyone who asks while one is under way shares the next.
+ */
+export class DirectoryCheckpoints {
+  readonly #fs: FileSystem;
+  readonly #directory: string;
+  readonly #emit: EmitEvent;
+  readonly #rows = new Map<string, Row>();
+  /** Content of each file as last written here. */
+  readonly #written = new Map<string, Buffer>();
+  /** Partitions that the files may name. */
+  #listed = new Set<string>();
+  #running: Promise<unknown> = Promise.resolve();
+  #queued: Promise<void> | null = null;
+  #lastWriteMs = Number.NEGATIVE_INFINITY;
+
+  constructor(fs: FileSystem, directory: string, emit: EmitEvent) {
+    this.#fs = fs;
+    this.#directory = directory;
+    this.#emit = emit;
+  }
+
+  /** Reads the files. A damaged one counts as missing, which costs time and never records: see `event`. */
+  load(): void {
+    for (const { topic, partition, offset } of this.#read(RECOVERY_POINT_CHECKPOINT_FILE)) {
+      const row = this.#row(topic, partition);
+      row.durable = { ...row.durable, recoveryPoint: offset };
+    }
+    for (const { topic, partition, offset } of this.#read(LOG_START_OFFSET_CHECKPOINT_FILE)) {
+      const row = this.#row(topic, partition);
+      row.durable = { ...row.durable, logStartOffset: offset };
+    }
+    for (const { topic, partition, offset } of this.#read(CLEANER_OFFSET_CHECKPOINT_FILE)) {
+      this.#row(topic, partition).cleanerOffset = offset;
+    }
+    for (const row of this.#rows.values()) row.source = row.durable;
+    this.#listed = new Set(this.#rows.keys());
+  }
+
+  /** True if the files may still say something of the partition, also of an earlier one of its name. */
+  has(topic: string, partition: number): boolean {
+    return this.#listed.has(keyOf(topic, partition));
+  }
+
+  /** The checkpoints of one partition, for `PartitionLog.load`. */
+  of(session: CheckpointSession): LogCheckpoints {
+    const row = this.#row(session.topic, session.partition);
+    row.onRelease = session.onRelease;
+    if (session.offsets !== undefined) row.source = session.offsets;
+    const { recoveryPoint, logStartOffset } = row.source;
+    return {
+      take: async () => ({ recoveryPoint, logStartOffset, clean: session.isClean }),
+      write: (state) => this.#write(row, state),
+      release: async (clean) => row.onRelease(clean),
+    };
+  }
+
+  /** From now on `log` says what is written for its partition. */
+  follow(topic: string, partition: number, log: PartitionOffsets): void {
+    this.#row(topic, partition).source = log;
+  }
+
+  /** Leaves the partition out from the next write on. */
+  forget(topic: string, partition: number): void {
+    this.#rows.delete(keyOf(topic, partition));
+  }
+
+  /** Forgets what an earlier partition of this name left, durably: it would be taken for the new one's. */
+  async forgetDurably(topic: string, partition: number): Promise<void> {
+    this.forget(topic, partition);
+    await this.write();
+  }
+
+  /** Where compaction begins: everything below has been cleaned. Null: it has not been. */
+  cleanerOffset(topic: string, partition: number): number | null {
+    return this.#rows.get(keyOf(topic, partition))?.cleanerOffset ?? null;
+  }
+
+  /** Written with the next `write`. */
+  setCleanerOffset(topic: string, partition: number, offset: number | null): void {
+    this.#row(topic, partition).cleanerOffset = offset;
+  }
+
+  /** When it resolves, the offsets as of the call, or later ones, survive power loss. */
+  write(): Promise<void> {
+    this.#queued ??= this.#running.then(() => {
+      this.#queued = null;
+      const run = this.#writeFiles();
+      this.#running = run.catch(() => undefined);
+      return run;
+    });
+    return this.#queued;
+  }
+
+  /**
+   * A recovery point that moved up may wait: a lower one only makes recovery scan more. Anything else must be on
+   * disk before the log goes on.
+   */
+  async #write(row: Row, state: PartitionOffsets): Promise<void> {
+    const isKnown = this.#rows.get(keyOf(row.topic, row.partition)) === row;
+    if (!isKnown) return;
+    const { durable } = row;
+    const mayWait =
+      state.logStartOffset === durable.logStartOffset &&
+      state.recoveryPoint >= durable.recoveryPoint;
+    if (!mayWait) return this.write();
+    if (this.#fs.clock.monotonic() - this.#lastWriteMs < EAGER_WRITE_MS) return;
+    this.#lastWriteMs = this.#fs.clock.monotonic();
+    this.write().catch((cause: unknown) => this.#emit({ kind: 'checkpoint-failed', cause }));
+  }
+
+  async #writeFiles(): Promise<void> {
+    const rows = [...this.#rows.values()];
+    const offsets = rows.map(({ source: { recoveryPoint, logStartOffset } }) => ({
+      recoveryPoint,
+      logStartOffset,
+    }));
+    for (let i = 0; i < rows.length; i += 1)
+      rows[i]!.durable = either(rows[i]!.durable, offsets[i]!);
+    for (const key of this.#rows.keys()) this.#listed.add(key);
+    const keys = new Set(this.#rows.keys());
+    const entries = (pick: (row: Row, i: number) => number | null) =>
+      rows.flatMap((row, i) => {
+        const offset = pick(row, i);
+        return offset === null ? [] : [{ topic: row.topic, partition: row.partition, offset }];
+      });
+    // As in Kafka, only partitions that do not start at 0 are listed.
+    const starts = entries((_, i) => offsets[i]!.logStartOffset || null);
+    const points = entries((_, i) => offsets[i]!.recoveryPoint);
+    const cleaned = entries((row) => row.cleanerOffset);
+    await this.#replace(LOG_START_OFFSET_CHECKPOINT_FILE, starts);
+    await this.#replace(RECOVERY_POINT_CHECKPOINT_FILE, points);
+    await this.#replace(CLEANER_OFFSET_CHECKPOINT_FILE, cleaned);
+    for (let i = 0; i < rows.length; i += 1) rows[i]!.durable = offsets[i]!;
+    this.#listed = keys;
+    this.#lastWriteMs = this.#fs.clock.monotonic();
+  }
+
+  async #replace(name: string, entries: readonly OffsetCheckpointEntry[]): Promise<void> {
+    const bytes = encodeOffsetCheckpoint(entries);
+    if (this.#written.get(name)?.equals(bytes)) return;
+    this.#written.delete(name);
+    await this.#fs.writeFileAtomic(join(this.#directory, name), bytes);
+    this.#written.set(name, bytes);
+  }
+
+  #row(topic: string, partition: number): Row {
+    const key = keyOf(topic, partition);
+    let row = this.#rows.get(key);
+    if (row === undefined) {
+      row = {
+        topic,
+        partition,
+        source: NOTHING,
+        durable: NOTHING,
+        cleanerOffset: null,
+        onRelease: () => undefined,
+      };
+      this.#rows.set(key, row);
+    }
+    return row;
+  }
+
+  #read(name: string): OffsetCheckpointEntry[] {
+    const path = join(this.#directory, name);
+    try {
+      return decodeOffsetCheckpoint(this.#fs.readFile(path, { maxBytes: MAX_FILE_BYTES }), name);
+    } catch (cause) {
+      if (isVarveError(cause, 'NOT_FOUND')) return [];
+      if (!isVarveError(cause, 'CORRUPT_CHECKPOINT')) throw cause;
+      this.#emit({ kind: 'checkpoint-damaged', path, cause });
+      return [];
+    }
+  }
+}
+
+/** What a file holds that is being replaced: for the log start nobody can say, of recovery points the higher. */
+function either(before: PartitionOffsets, after: PartitionOffsets): PartitionOffsets {
+  return {
+    recoveryPoint: Math.max(before.recoveryPoint, after.recoveryPoint),
+    logStartOffset:
+      before.logStartOffset === after.logStartOffset ? after.logStartOffset : Number.NaN,
+  };
+}
+
+function keyOf(topic: string, partition: number): string {
+  return `${topic} ${partition}`;
+}
