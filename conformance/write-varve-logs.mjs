@@ -1,24 +1,37 @@
 #!/usr/bin/env node
 // Writes logs of every kind with the built engine, and beside each what a consumer must get from it.
-//   node conformance/write-varve-logs.mjs DIRECTORY      CASE/expected.json, CASE/CASE-0/ for dump-check and serve-check
+//   node conformance/write-varve-logs.mjs [--io auto|mmap|portable] DIRECTORY
+// makes CASE/expected.json and CASE/CASE-0/ in it, for dump-check and serve-check.
 import { ok } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PartitionLog } from './lib/varve.mjs';
+import { parseArgs } from 'node:util';
+import { openFileSystem, PartitionLog } from './lib/varve.mjs';
 import { CASES } from './lib/varve-cases.mjs';
 import { Writer } from './lib/writer.mjs';
 
 /** @typedef {import('./lib/varve-cases.mjs').VarveCase} VarveCase */
 
-const CRASH = '--write-and-crash';
-const [first, second, third] = process.argv.slice(2);
-if (first === CRASH)
-  await writeAndCrash(/** @type {string} */ (second), /** @type {string} */ (third));
-else if (first === undefined) throw new Error('write-varve-logs: name the directory to write to');
-else await writeAll(path.resolve(first));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { io: { type: 'string', default: 'auto' }, 'crash-in': { type: 'string' } },
+});
+const [target] = positionals;
+if (target === undefined) throw new Error('write-varve-logs: name the directory to write to');
+const { io, 'crash-in': crashing } = values;
+if (io !== 'auto' && io !== 'mmap' && io !== 'portable')
+  throw new Error(`--io ${io}: auto, mmap or portable`);
+const fs = openFileSystem({ kind: io });
+if (crashing !== undefined) await writeAndCrash(crashing, target);
+else await writeAll(path.resolve(target));
+
+/** @param {VarveCase} one @param {string} directory */
+function openLog(one, directory) {
+  return PartitionLog.open({ directory, fs, config: one.configs ?? {} });
+}
 
 async function writeAll(/** @type {string} */ target) {
   let records = 0;
@@ -36,12 +49,14 @@ async function writeAll(/** @type {string} */ target) {
       console.error(`FAILED: ${one.name}:`, error);
     }
   }
-  console.log(`write-varve-logs: ${CASES.length} logs, ${failed} failed, ${records} records`);
+  console.log(
+    `write-varve-logs, ${fs.kind} files: ${CASES.length} logs, ${failed} failed, ${records} records`,
+  );
   if (failed > 0) process.exitCode = 1;
 }
 
 async function write(/** @type {VarveCase} */ one, /** @type {string} */ directory) {
-  const open = () => PartitionLog.open({ directory, config: one.configs ?? {} });
+  const open = () => openLog(one, directory);
   /** @type {Writer} */ let writer;
   if (one.crash === undefined) {
     writer = new Writer(await open());
@@ -78,7 +93,7 @@ async function write(/** @type {VarveCase} */ one, /** @type {string} */ directo
 function crashFirst(/** @type {VarveCase} */ one, /** @type {string} */ directory) {
   const child = spawnSync(
     process.execPath,
-    [fileURLToPath(import.meta.url), CRASH, one.name, directory],
+    [fileURLToPath(import.meta.url), '--io', io, '--crash-in', one.name, directory],
     { encoding: 'utf8' },
   );
   if (child.signal !== 'SIGKILL') {
@@ -92,7 +107,7 @@ function crashFirst(/** @type {VarveCase} */ one, /** @type {string} */ director
 async function writeAndCrash(/** @type {string} */ name, /** @type {string} */ directory) {
   const one = CASES.find((known) => known.name === name);
   if (one?.crash === undefined) throw new Error(`no case ${name} that crashes`);
-  const log = await PartitionLog.open({ directory, config: one.configs ?? {} });
+  const log = await openLog(one, directory);
   await one.crash(new Writer(log));
   process.kill(process.pid, 'SIGKILL');
   await new Promise(() => {});
@@ -104,7 +119,7 @@ async function rehearse(
 ) {
   const directory = mkdtempSync(path.join(tmpdir(), 'varve-rehearsal-'));
   try {
-    const log = await PartitionLog.open({ directory, config: one.configs ?? {} });
+    const log = await openLog(one, directory);
     const writer = new Writer(log);
     await crash(writer);
     await log.close();

@@ -4,4 +4,4 @@ export {
   MARKER_BATCH_BYTES,
   writeControlBatch,
 } from '../../dist/engine/format/batch-writer.js';
-export { PartitionLog } from '../../dist/engine/index.js';
+export { openFileSystem, PartitionLog } from '../../dist/engine/index.js';
