@@ -5,6 +5,7 @@ import { records1k, records100, single100 } from './record-rows.js';
 import { recovery } from './recovery-rows.js';
 import type { SpeedRow } from './row.js';
 import { stalls } from './stall-rows.js';
+import { manyPartitions, openStore } from './store-rows.js';
 
 /** In the order of the speed table. */
 export const SPEED_ROWS: readonly SpeedRow[] = [
@@ -22,5 +23,7 @@ export const SPEED_ROWS: readonly SpeedRow[] = [
   views,
   pointReads,
   recovery,
+  openStore,
+  manyPartitions,
   stalls,
 ];

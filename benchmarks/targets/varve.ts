@@ -8,3 +8,4 @@ export {
   PartitionLog,
   type RecordInput,
 } from '../../engine/index.js';
+export { DataDirectory } from '../../engine/topics/data-directory.js';
