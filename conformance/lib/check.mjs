@@ -187,7 +187,7 @@ function checkBatch(
       problems.push(`holds record ${record.offset} after ${offset}`);
     offset = record.offset;
     maxTimestamp = Math.max(maxTimestamp, record.timestamp);
-    if (batch.isControl && record.marker === undefined)
+    if (batch.isControl && batch.isTransactional && record.marker === undefined)
       problems.push(`control record ${record.offset} has no marker`);
   }
   if (batch.records.length > 0 && maxTimestamp !== batch.maxTimestamp)

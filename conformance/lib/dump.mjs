@@ -36,7 +36,7 @@ const KINDS = /** @type {const} */ (['log', 'index', 'timeindex', 'txnindex', 's
 const BATCH =
   /^baseOffset: (-?\d+) lastOffset: (-?\d+) count: (-?\d+) baseSequence: (-?\d+) lastSequence: (-?\d+) producerId: (-?\d+) producerEpoch: (-?\d+) partitionLeaderEpoch: (-?\d+) isTransactional: (true|false) isControl: (true|false) deleteHorizonMs: (?:OptionalLong\.empty|OptionalLong\[(-?\d+)\]) position: (\d+) (CreateTime|LogAppendTime): (-?\d+) size: (\d+) magic: 2 compresscodec: (\w+) crc: (\d+) isvalid: (true|false)$/;
 const RECORD =
-  /^\| offset: (-?\d+) (?:CreateTime|LogAppendTime): (-?\d+) keySize: (-?\d+) valueSize: (-?\d+) sequence: (-?\d+) headerKeys: \[.*\](?: endTxnMarker: (ABORT|COMMIT) coordinatorEpoch: -?\d+)?$/;
+  /^\| offset: (-?\d+) (?:CreateTime|LogAppendTime): (-?\d+) keySize: (-?\d+) valueSize: (-?\d+) sequence: (-?\d+) headerKeys: \[.*\](?: endTxnMarker: (ABORT|COMMIT) coordinatorEpoch: -?\d+| (?:LeaderChange|SnapshotHeader|SnapshotFooter|KRaftVersion|KRaftVoters)[: ].*)?$/;
 const VALUE = String.raw`(-?\d+|OptionalLong\.empty|OptionalLong\[-?\d+\])`;
 const ENTRY = new RegExp(`^(?:[A-Za-z]+: ${VALUE} ?)+$`);
 const FIELD = new RegExp(`([A-Za-z]+): ${VALUE}`, 'g');
