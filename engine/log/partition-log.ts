@@ -5,7 +5,7 @@ import {
   type TopicConfigInput,
   type TopicConfigValue,
 } from '../config.js';
-import { VarveError } from '../errors.js';
+import { isVarveError, VarveError } from '../errors.js';
 import {
   assignOffsetAndEpoch,
   baseOffset,
@@ -197,6 +197,8 @@ export class PartitionLog {
     requireNoOwner(fs, options.directory);
     const checkpoints = new OwnCheckpoints(fs, options.directory);
     try {
+      // Again: a data directory that opened since has not seen this lock, one that opens from now on will.
+      requireNoOwner(fs, options.directory);
       return await PartitionLog.load({ ...rest, fs, checkpoints });
     } catch (error) {
       checkpoints.abandon();
@@ -281,7 +283,9 @@ export class PartitionLog {
    * next round. A segment keeps the sizes it was made with. Fails with INVALID_CONFIG.
    */
   updateConfig(config: TopicSettings): void {
-    this.#state.context.config = parseTopicConfig(config);
+    const parsed = parseTopicConfig(config);
+    this.#state.context.config = parsed;
+    this.#state.producers.expirationMs = parsed.producerIdExpirationMs;
   }
 
   get segmentCount(): number {
@@ -575,9 +579,15 @@ export class PartitionLog {
     });
   }
 
-  /** Deletes whole segments by retention.ms, retention.bytes and log start. Returns how many. */
+  /**
+   * Deletes whole segments by retention.ms, retention.bytes and log start, and forgets idle producers by
+   * producer.id.expiration.ms. Returns the number of segments.
+   */
   applyRetention(): Promise<number> {
-    return this.#exclusive(() => this.#retain());
+    return this.#exclusive(() => {
+      this.#state.producers.expire(this.#now());
+      return this.#retain();
+    });
   }
 
   /** Cuts the log at `offset`: everything from it on is gone, durably, when this resolves. Kafka: truncateTo. */
@@ -864,8 +874,11 @@ export class PartitionLog {
     if (decision.deletions.length === 0) return 0;
     if (decision.rollFirst) this.#roll('asked', 0);
     state.logStartOffset = Math.max(state.logStartOffset, decision.logStartOffset);
-    // The new start first: a crash in between must not bring back half of what was deleted.
-    await this.#saveCheckpoint();
+    // The new start first: a crash in between must not bring back half of what was deleted. On a full disk it
+    // cannot be written, and deleting is what makes room.
+    await this.#saveCheckpoint().catch((error: unknown) => {
+      if (!isVarveError(error, 'DISK_FULL')) throw error;
+    });
     await this.#settle();
     // From here to the first await nothing else runs, so that no sync meets a segment on its way out.
     const gone = maintenance.detachFirst(state, decision.deletions.length);

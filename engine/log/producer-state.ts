@@ -56,15 +56,15 @@ interface Transactions {
  * Kafka: `ProducerStateManager`, `ProducerAppendInfo`.
  */
 export class ProducerState {
-  readonly #expirationMs: number;
+  /** `producer.id.expiration.ms`. */
+  expirationMs: number;
   #producers: Map<number, ProducerEntry> | null = null;
   #transactions: Transactions | null = null;
   #mapEndOffset = 0;
   #firstUnstable: number | null = null;
 
-  /** `expirationMs`: `producer.id.expiration.ms`. */
   constructor(expirationMs: number) {
-    this.#expirationMs = expirationMs;
+    this.expirationMs = expirationMs;
   }
 
   get isEmpty(): boolean {
@@ -300,7 +300,7 @@ export class ProducerState {
   }
 
   #isExpired(lastTimestamp: number, txnFirstOffset: number, nowMs: number): boolean {
-    return txnFirstOffset < 0 && nowMs - lastTimestamp >= this.#expirationMs;
+    return txnFirstOffset < 0 && nowMs - lastTimestamp >= this.expirationMs;
   }
 
   #begin(firstOffset: number, producerId: number): void {
