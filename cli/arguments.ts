@@ -1,0 +1,32 @@
+import { InvalidArgumentError } from 'commander';
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1024,
+  kib: 1024,
+  m: 1024 ** 2,
+  mib: 1024 ** 2,
+  g: 1024 ** 3,
+  gib: 1024 ** 3,
+};
+
+/** Parser of an offset or a count. */
+export function wholeNumber(text: string): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(value)) return value;
+  throw new InvalidArgumentError(`It is a whole number from 0 to ${Number.MAX_SAFE_INTEGER}.`);
+}
+
+/** Parser of a size in bytes, with or without a unit: 65536, 64k, 64KiB. */
+export function byteCount(least: number): (text: string) => number {
+  const most = 0x7fff_ffff;
+  return (text) => {
+    const match = /^(\d{1,10})\s*([a-z]*)$/i.exec(text);
+    const unit = UNITS[match?.[2]?.toLowerCase() ?? '?'];
+    const value = match === null || unit === undefined ? Number.NaN : Number(match[1]) * unit;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(
+      `It is a number of bytes from ${least} to ${most}: 65536, 64k, 64KiB.`,
+    );
+  };
+}

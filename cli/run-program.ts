@@ -1,0 +1,65 @@
+import { type Command, CommanderError } from 'commander';
+import { isVarveError } from '../engine/errors.js';
+
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** Something went as it should, but what it found is bad news: exit 1 without a stack or an error line. */
+export class FoundDamage extends Error {}
+
+/** Usage that commander cannot see for itself. */
+export class UsageError extends Error {}
+
+/**
+ * Runs the command line: one line on stderr for an error, exit codes that scripts can use, and a first Ctrl-C that
+ * lets the command clean up (its abort signal) before the second one kills.
+ */
+export async function runProgram(program: Command): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader went away (`varve log cat ... | head`): not an error.
+    if (error.code === 'EPIPE') process.exit(EXIT.done);
+    throw error;
+  });
+  program.exitOverride();
+  for (const command of program.commands) exitOverrideAll(command);
+  try {
+    await program.parseAsync(process.argv);
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+function exitOverrideAll(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) exitOverrideAll(child);
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof FoundDamage) return EXIT.failed;
+  if (error instanceof UsageError) {
+    process.stderr.write(`varve: ${error.message}\n`);
+    return EXIT.usage;
+  }
+  if (isVarveError(error)) {
+    process.stderr.write(`varve: ${error.message} [${error.code}]\n`);
+    return error.code === 'ABORTED' ? EXIT.interrupted : EXIT.failed;
+  }
+  process.stderr.write(
+    `varve: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  return EXIT.failed;
+}
+
+let interrupted: AbortController | null = null;
+
+/** Aborts at the first SIGINT or SIGTERM; the next one ends the process at once. */
+export function interruptSignal(): AbortSignal {
+  if (interrupted === null) {
+    const controller = new AbortController();
+    interrupted = controller;
+    for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(name, () => controller.abort(new Error(name)));
+    }
+  }
+  return interrupted.signal;
+}
