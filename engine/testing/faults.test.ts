@@ -271,7 +271,14 @@ describe('a planned crash', () => {
       // Whatever was on the disk before is there in some form: the directory was durable.
       expect(fs.powerFail().stat('/d')?.isDirectory).toBe(true);
     }
-    for (const operation of ['openLog', 'commit', 'flush', 'writeFileAtomic', 'rename', 'seal']) {
+    for (const operation of [
+      'openLog',
+      'commit',
+      'flush',
+      'writeFileAtomic',
+      'rename',
+      'truncate',
+    ]) {
       expect(reasons).toContain(operation);
     }
     expect((await run({ crashAtStep: steps + 1 })).down).toBeNull();

@@ -96,7 +96,8 @@ export class SimulatedCrash extends Error {
 }
 
 /** The error a system call would have given, as the port reports it. */
-export function systemError(errno: Errno, operation: string, path: string): VarveError {
+export function systemError(errno: Errno, method: string, path: string): VarveError {
+  const operation = method === 'openLog' ? 'open' : method;
   const cause = Object.assign(new Error(`${errno}: simulated, ${operation} '${path}'`), {
     code: errno,
     syscall: operation,

@@ -275,6 +275,29 @@ describe('names', () => {
     expect(seen).toEqual(new Set(['/f=1', '', '/f=', '/g=']));
   });
 
+  it('never keeps a rename without the one before it: a file has one name', () => {
+    const fs = machine();
+    fs.install('/a', Buffer.from('1'));
+    fs.rename('/a', '/b');
+    fs.rename('/b', '/c');
+    const seen = new Set<string>();
+    for (let i = 0; i < 200; i++) seen.add([...fs.powerFail().snapshot().keys()].join());
+    expect(seen).toEqual(new Set(['/a', '/b', '/c']));
+  });
+
+  it('syncs with a rename what it rests on in another directory', async () => {
+    const fs = machine();
+    fs.install('/a/x', Buffer.alloc(1));
+    fs.install('/b/x', Buffer.alloc(1));
+    fs.openLog('/a/f', LOG);
+    fs.rename('/a/f', '/b/f');
+    await fs.syncDirectory('/b');
+    for (const outcome of ['nothing', 'everything'] as const) {
+      const names = [...fs.powerFail({ outcome }).snapshot().keys()].sort();
+      expect(names).toEqual(['/a/x', '/b/f', '/b/x']);
+    }
+  });
+
   it('renames between directories wholly or not at all, and syncing one side keeps it', async () => {
     const fs = machine();
     fs.install('/a/f', Buffer.from('1'));

@@ -293,8 +293,8 @@ export class SimulatedFileSystem implements FileSystem {
     if (size <= content.length) return content;
     throw new VarveError(
       'IO_FAILED',
-      `openLog failed on ${path}: it holds ${content.length} bytes, its data should end at ${size}`,
-      { details: { path, operation: 'openLog', fileBytes: content.length, size } },
+      `open failed on ${path}: it holds ${content.length} bytes, its data should end at ${size}`,
+      { details: { path, operation: 'open', fileBytes: content.length, size } },
     );
   }
 }

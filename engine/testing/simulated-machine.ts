@@ -131,7 +131,9 @@ export class Machine {
   powerFail(options: CrashOptions): Reboot {
     this.#goDown('the power failed');
     const random = this.#crashRandom(options);
-    const disk = this.#withUncommittedBytes(random);
+    // Making the outcome leaves the disk as it is: a copy is needed only to add bytes first.
+    const hasUncommitted = [...this.open].some((file) => file.uncommitted().length > 0);
+    const disk = hasUncommitted ? this.#withUncommittedBytes(random) : this.disk;
     return this.#reboot(disk.afterPowerFailure(styleOf(options, random), random), random, options);
   }
 
