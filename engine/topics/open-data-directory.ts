@@ -4,6 +4,7 @@ import { CLEAN_SHUTDOWN_FILE } from '../format/clean-shutdown.js';
 import type { MetaProperties } from '../format/meta-properties.js';
 import { openFileSystem } from '../io/index.js';
 import type { DirectoryLock, FileSystem } from '../io/port.js';
+import { makeDurableDirectory } from '../log/durable-directory.js';
 import { IndexCache } from '../log/index-cache.js';
 import type { LoadProgress } from '../log/log-loader.js';
 import { LOCK_FILE } from '../log/own-checkpoints.js';
@@ -54,7 +55,7 @@ export async function openParts(options: OpenDataDirectoryOptions): Promise<Data
   requireInterval('retentionCheckMs', options.retentionCheckMs);
   requireInterval('checkpointMs', options.checkpointMs);
   const defaults = toOverrides(options.topicDefaults ?? {});
-  fs.makeDirectory(directory);
+  await makeDurableDirectory(fs, directory);
   const lock = fs.lock(join(directory, LOCK_FILE));
   const topics = new TopicTable();
   try {

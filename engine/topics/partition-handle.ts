@@ -31,8 +31,10 @@ export class PartitionHandle implements PartitionName {
     this.#log = log;
   }
 
+  /** A log that was open already must have been closed. */
   setAside(cause: unknown): void {
     this.#cause = cause;
+    this.#log = null;
   }
 
   /** Fails with PARTITION_OFFLINE. A poisoned log is given: it serves reads and says itself why it refuses writes. */

@@ -14,9 +14,10 @@ import type { FileSystem } from '../io/port.js';
 import type { IndexCache } from '../log/index-cache.js';
 import type { LoadProgress, RecoveryReport } from '../log/log-loader.js';
 import { PartitionLog } from '../log/partition-log.js';
-import type { DirectoryCheckpoints } from './directory-checkpoints.js';
+import type { DirectoryCheckpoints, PartitionOffsets } from './directory-checkpoints.js';
 import type { EmitEvent } from './events.js';
 import { PartitionHandle } from './partition-handle.js';
+import { finishTakeOver, takeOver } from './take-over.js';
 
 const MAX_METADATA_BYTES = 4096;
 
@@ -52,11 +53,21 @@ export async function openPartition(
   },
 ): Promise<PartitionHandle> {
   const handle = new PartitionHandle(spec, partitionDirectory(environment, spec));
+  let { isClean } = options;
   try {
     await checkMetadata(environment, spec, handle.directory);
-    await load(environment, spec, handle, options);
+    const { fs, checkpoints } = environment;
+    const taken = await takeOver(fs, handle.directory);
+    if (taken === null) await load(environment, spec, handle, options);
+    else {
+      isClean = taken.isClean;
+      await load(environment, spec, handle, { ...options, ...taken });
+      await checkpoints.write();
+      await finishTakeOver(fs, handle.directory);
+    }
   } catch (cause) {
-    handle.isIntact = options.isClean;
+    handle.isIntact = isClean;
+    await handle.log?.close().catch(() => undefined);
     setAside(environment, handle, cause);
   }
   return handle;
@@ -141,6 +152,7 @@ async function load(
   handle: PartitionHandle,
   options: {
     readonly isClean: boolean;
+    readonly offsets?: PartitionOffsets | undefined;
     readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   },
 ): Promise<void> {
@@ -155,6 +167,7 @@ async function load(
       topic,
       partition,
       isClean: options.isClean,
+      offsets: options.offsets,
       onRelease: (clean) => {
         handle.isIntact = clean;
       },
