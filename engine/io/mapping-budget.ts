@@ -54,7 +54,6 @@ export class MappingBudget {
   readonly #libc: Libc;
   readonly #cached = new Set<Mapping>();
   readonly #byFile = new Map<string, Set<Mapping>>();
-  readonly #collected = new FinalizationRegistry<Mapping>((mapping) => this.#unmap(mapping));
   #count = 0;
   #bytes = 0;
   #cachedBytes = 0;
@@ -189,7 +188,7 @@ export class MappingBudget {
     this.#cachedBytes -= mapping.length;
     mapping.buffer = null;
     mapping.view = null;
-    if (maybeViewed) this.#collected.register(buffer.buffer, mapping);
+    if (maybeViewed) collected.register(buffer.buffer, () => this.#unmap(mapping));
     else this.#unmap(mapping);
   }
 
@@ -207,6 +206,9 @@ export class MappingBudget {
     else this.#libc.unmap(mapping.address, mapping.length);
   }
 }
+
+/** One for all budgets: views may outlive the `FileSystem` they came from. */
+const collected = new FinalizationRegistry<() => void>((unmap) => unmap());
 
 /** Unmapping this many dirty pages takes about 10 us. */
 const UNMAP_HERE_BYTES = 1024 * 1024;

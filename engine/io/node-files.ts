@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { VarveError } from '../errors.js';
 import { fdatasync, fsync, readFully, writeFullyAsync } from './descriptor-io.js';
 import type { DescriptorCache } from './descriptors.js';
-import { ioError } from './io-error.js';
+import { errnoName, ioError } from './io-error.js';
 import { lockDirectory } from './lock.js';
 import type {
   Clock,
@@ -112,7 +112,15 @@ export abstract class NodeFiles implements FileSystem {
   }
 
   makeDirectory(path: string): void {
-    this.#sync('makeDirectory', path, () => fs.mkdirSync(path, { recursive: true }));
+    this.#sync('makeDirectory', path, () => {
+      try {
+        fs.mkdirSync(path, { recursive: true });
+      } catch (error) {
+        // Node says ENOENT for a read-only file system when asked for parents too.
+        if (errnoName(error) === 'ENOENT') fs.mkdirSync(path);
+        throw error;
+      }
+    });
   }
 
   rename(from: string, to: string): void {

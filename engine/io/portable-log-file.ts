@@ -29,7 +29,7 @@ export class PortableLogFile implements LogFile {
   protected readonly readOnly: boolean;
   /** True while the file may hold bytes beyond `size` that must not become part of the log. */
   protected strayTail: boolean;
-  /** The file's length as far as it is known here: at least what it is. Shared with what extends it. */
+  /** The file's length. Shared with what extends it. */
   protected readonly length: FileLength;
   /** What the last `reserve` asked for and no `commit` has used yet. */
   protected reserved = 0;
@@ -82,6 +82,7 @@ export class PortableLogFile implements LogFile {
     } catch (error) {
       // A part may have been written: it must not turn up behind a shorter batch later.
       this.strayTail = true;
+      this.#measure();
       throw ioError(error, 'write', this.path);
     }
     this.size = end;
@@ -261,10 +262,20 @@ export class PortableLogFile implements LogFile {
     if (this.#running === 0) this.#idle?.();
   }
 
+  /** After a failed write only the system knows how long the file is. */
+  #measure(): void {
+    try {
+      this.length.bytes = fs.fstatSync(this.file.fd()).size;
+    } catch {
+      this.length.bytes = this.size;
+    }
+  }
+
   protected cutStrayTail(): void {
     try {
       const fd = this.file.fd();
-      this.beforeCut(this.size, this.length.bytes);
+      // Views of an earlier LogFile may show what is cut; nothing may be read beyond the real end.
+      this.beforeCut(this.size, fs.fstatSync(fd).size);
       fs.ftruncateSync(fd, this.size);
       // Durable before anything is appended: else a crash could join new bytes and old ones.
       fs.fdatasyncSync(fd);

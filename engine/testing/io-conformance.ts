@@ -581,7 +581,7 @@ export function ioConformance(
           expect.fail('locked twice');
         } catch (error) {
           if (!isVarveError(error, 'DIRECTORY_LOCKED')) throw error;
-          expect(error.details['holder']).toMatchObject({ pid: process.pid });
+          expect(error.details.holder).toMatchObject({ pid: process.pid });
         }
         first.release();
         first.release();
