@@ -209,7 +209,9 @@ export class DirectoryCheckpoints {
   #read(name: string): OffsetCheckpointEntry[] {
     const path = join(this.#directory, name);
     try {
-      return decodeOffsetCheckpoint(this.#fs.readFile(path, { maxBytes: MAX_FILE_BYTES }), name);
+      const bytes = this.#fs.readFile(path, { maxBytes: MAX_FILE_BYTES });
+      // Kafka makes the file empty before it first writes it.
+      return bytes.length === 0 ? [] : decodeOffsetCheckpoint(bytes, name);
     } catch (cause) {
       if (isVarveError(cause, 'NOT_FOUND')) return [];
       if (!isVarveError(cause, 'CORRUPT_CHECKPOINT')) throw cause;
