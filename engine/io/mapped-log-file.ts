@@ -1,4 +1,5 @@
 import { assert } from '../assert.js';
+import type { AppendCosts } from './append-meter.js';
 import type { FileHandle } from './descriptors.js';
 import { ioError } from './io-error.js';
 import type { Libc } from './libc.js';
@@ -20,6 +21,7 @@ export interface SharedByMappedFiles {
   readonly libc: Libc;
   readonly budget: MappingBudget;
   readonly slots: PopulateSlots;
+  readonly costs: AppendCosts;
   readonly now: () => number;
   /** Told when a file is closed. */
   readonly closed: (log: MappedLogFile) => void;

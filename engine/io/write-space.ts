@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { type AppendCosts, AppendMeter } from './append-meter.js';
 import type { FileHandle } from './descriptors.js';
 import { errnoName } from './io-error.js';
 import { HUGE_PAGE_BYTES, type Libc, MADV_POPULATE_WRITE } from './libc.js';
@@ -92,6 +93,9 @@ export class WriteSpace implements MappingHolder {
   readonly #lost: () => void;
   #pending: Populating | null = null;
   #backoffBytes = 0;
+  readonly #costs: AppendCosts;
+  readonly #meter: AppendMeter;
+  #meteredTo = 0;
   #windowBytes = SMALLEST_WINDOW_BYTES;
   #windowOpenedMs = 0;
   #markPosition: number;
@@ -109,6 +113,7 @@ export class WriteSpace implements MappingHolder {
       readonly libc: Libc;
       readonly budget: MappingBudget;
       readonly slots: PopulateSlots;
+      readonly costs: AppendCosts;
       readonly now: () => number;
     },
     /** Told when the budget has taken the mapping away. */
@@ -119,6 +124,8 @@ export class WriteSpace implements MappingHolder {
     this.#libc = shared.libc;
     this.#budget = shared.budget;
     this.#slots = shared.slots;
+    this.#costs = shared.costs;
+    this.#meter = new AppendMeter(shared.costs);
     this.#now = shared.now;
     this.#maxBytes = at.maxBytes;
     this.#length = at.length;
@@ -139,6 +146,7 @@ export class WriteSpace implements MappingHolder {
       this.nextLook = size + FAST_BYTES;
       return this.#covers(size, bytes);
     }
+    if (bytes > SMALL_APPEND_BYTES && !this.#isFaster(size)) return this.#covers(size, bytes);
     if (this.mapping === null || size + bytes > this.mapping.end) {
       if (!this.#openWindow(size, bytes)) return false;
     }
@@ -207,6 +215,14 @@ export class WriteSpace implements MappingHolder {
       if (elapsedMs > FAST_MS || appended < FAST_BYTES) return false;
     }
     return Math.max(this.#bytesPerFlush, size - this.#lastFlush) >= MAPPED_BYTES_PER_FLUSH;
+  }
+
+  /** Whether mapping large appends pays at the moment; a log's first ones go through `pwrite` to compare. */
+  #isFaster(size: number): boolean {
+    const mappedBytes = Math.max(0, Math.min(size, this.readyEnd) - this.#meteredTo);
+    this.#meter.note(size, size >= this.readyStart ? mappedBytes : 0, this.#now());
+    this.#meteredTo = size;
+    return this.#costs.mappingPays;
   }
 
   #openWindow(size: number, bytes: number): boolean {
