@@ -50,10 +50,16 @@ export interface FileSystem {
   /** Creates the directory and its missing parents; fine if it is there. */
   makeDirectory(path: string): void;
 
-  /** Renames, replacing a file of the new name. Atomic, but durable only after `syncDirectory`. */
+  /**
+   * Renames a file or directory, replacing a file of the new name. Atomic, but durable only after
+   * `syncDirectory`. A `LogFile` open on it, or below it, goes on under the new name.
+   */
   rename(from: string, to: string): void;
 
-  /** Deletes a file; fine if it is not there. Views of its content stay valid. Durable after `syncDirectory`. */
+  /**
+   * Deletes a file; fine if it is not there. Views of its content stay valid. Durable after
+   * `syncDirectory`. A `LogFile` still open on it may fail with NOT_FOUND from then on: close it first.
+   */
   remove(path: string): Promise<void>;
 
   /** Deletes a directory and everything in it; fine if it is not there. */
@@ -104,8 +110,9 @@ export interface LogFile {
 
   /**
    * Makes at least `bytes` contiguous bytes writable at `buffer[at]`, standing for position `size`.
-   * Allocation-free while the current window has room. The space may hold anything. On a full disk it
-   * fails (DISK_FULL) and nothing has changed. After any failure the file is as before.
+   * Allocation-free while the current window has room. The space may hold anything. On a full disk
+   * this or the `commit` after it fails (DISK_FULL) and nothing has changed. After any failure the file
+   * is as before. A reservation without a commit is simply replaced by the next one.
    */
   reserve(bytes: number): void;
   /** Where to write after `reserve`; stale after `commit`, `truncate`, `seal` or `close`. A batch lies wholly in one buffer. */
@@ -116,7 +123,8 @@ export interface LogFile {
   readonly at: number;
 
   /**
-   * Accepts the `bytes` bytes written at `buffer[at]`: `size` grows by it. When it returns, the bytes
+   * Accepts the `bytes` bytes written at `buffer[at]`, at most what the last `reserve` asked for, and
+   * uses that reservation up: `size` grows by it. When it returns, the bytes
    * are in the page cache: they survive the death of this process, not power loss. Where the write
    * happens here (portable) it can fail, and then `size` has not changed.
    */
