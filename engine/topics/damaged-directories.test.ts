@@ -89,6 +89,11 @@ const ROWS: Row[] = [
         text.replace(/\n3\n/, '\n4\n').concat('gone 5 77\n'),
       ),
     events: [],
+    check: async (data, root) => {
+      await data.checkpoint();
+      const text = readFileSync(join(root, 'recovery-point-offset-checkpoint'), 'utf8');
+      expect(text).not.toContain('gone');
+    },
   },
   {
     name: 'log start checkpoint is a directory',
@@ -247,7 +252,7 @@ const ROWS: Row[] = [
   {
     name: 'a partition of the topic moved in',
     damage: (root) => renameSync(join(root, 't-2'), join(root, 't-5')),
-    events: ['topic-completed'],
+    events: ['partitions-adopted', 'topic-completed'],
     found: [
       [0, 20],
       [7, 20],

@@ -232,6 +232,8 @@ export class DataDirectory {
       try {
         deleted += await log.applyRetention();
       } catch (error) {
+        // A topic deleted meanwhile.
+        if (log.isClosed) continue;
         this.#emit({ kind: 'retention-failed', topic, partition, cause: error });
       }
       await turns.yieldIfDue();

@@ -100,6 +100,13 @@ export class DirectoryCheckpoints {
     };
   }
 
+  /** Forgets partitions that are not there any more: another one moved in under such a name is not that one. */
+  retain(isThere: (topic: string, partition: number) => boolean): void {
+    for (const [key, { topic, partition }] of this.#rows) {
+      if (!isThere(topic, partition)) this.#rows.delete(key);
+    }
+  }
+
   /** From now on `log` says what is written for its partition. */
   follow(topic: string, partition: number, log: PartitionOffsets): void {
     this.#row(topic, partition).source = log;

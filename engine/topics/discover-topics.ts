@@ -69,7 +69,7 @@ export function discoverTopics(
   for (const entry of [...catalog.entries()]) {
     const numbers = found.get(entry.name) ?? new Set<number>();
     found.delete(entry.name);
-    plans.push(planKnown(entry, numbers, directory, idOf));
+    plans.push(planKnown(entry, numbers, directory, idOf, emit));
   }
   for (const [topic, numbers] of found) {
     if (numbers.size > 0) plans.push(planAdopted(topic, numbers, idOf, emit));
@@ -83,6 +83,7 @@ function planKnown(
   numbers: ReadonlySet<number>,
   directory: string,
   idOf: (topic: string, partition: number) => string | null,
+  emit: EmitEvent,
 ): TopicPlan {
   const expected = partitionsOf(entry);
   const known = new Set(expected);
@@ -99,6 +100,7 @@ function planKnown(
       strangers.push({ partition, cause });
     }
   }
+  if (added.length > 0) emit({ kind: 'partitions-adopted', topic: entry.name, partitions: added });
   return {
     entry: added.length === 0 ? entry : withPartitions(entry, [...expected, ...added]),
     open: [...expected.filter((n) => numbers.has(n)), ...added],

@@ -39,6 +39,12 @@ export type DataDirectoryEvent =
       readonly partitions: readonly number[];
       readonly message: string;
     }
+  /** Directories with the id of a topic that did not have these partitions: they have been moved in. */
+  | {
+      readonly kind: 'partitions-adopted';
+      readonly topic: string;
+      readonly partitions: readonly number[];
+    }
   /** Partitions of a topic that were not there were made: its creation had been interrupted. */
   | {
       readonly kind: 'topic-completed';

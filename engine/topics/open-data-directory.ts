@@ -72,7 +72,8 @@ export async function openParts(options: OpenDataDirectoryOptions): Promise<Data
     if (doomed.length > 0) await fs.syncDirectory(directory);
     await catalog.save().catch((cause: unknown) => emit({ kind: 'catalog-failed', cause }));
     const removals = new Removals(fs, emit);
-    removals.add([...root.doomed, ...doomed]);
+    const numbersOf = new Map(plans.map(({ entry, open }) => [entry.name, new Set(open)] as const));
+    checkpoints.retain((topic, partition) => numbersOf.get(topic)?.has(partition) ?? false);
     const indexes = new IndexCache(options.indexCacheBytes ?? DEFAULT_INDEX_CACHE_BYTES);
     const environment = { fs, directory, indexes, checkpoints, emit };
     await openTopics(environment, topics, plans, {
@@ -81,6 +82,7 @@ export async function openParts(options: OpenDataDirectoryOptions): Promise<Data
       limit: wasClean ? limits.open : limits.recovery,
       onProgress: options.onProgress,
     });
+    removals.add([...root.doomed, ...doomed]);
     return {
       environment,
       lock,

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -205,15 +205,17 @@ describe('a data directory leaves nothing behind', () => {
   it('opens 1,000 partitions of 4 segments', { timeout: 120_000 }, async () => {
     const partitions = 1000;
     const data = await DataDirectory.open({ directory });
-    await data.createTopic('t', { partitions });
-    for (let p = 0; p < partitions; p += 1) {
-      const log = data.partition('t', p);
-      for (let segment = 0; segment < 4; segment += 1) {
-        log.roll();
-        log.append([{ value: `value-${segment}` }]);
-      }
+    await data.createTopic('t');
+    for (let segment = 0; segment < 4; segment += 1) {
+      data.partition('t', 0).roll();
+      data.partition('t', 0).append([{ value: `value-${segment}` }]);
     }
     await data.close();
+    // Copied without the catalog, as a Kafka directory comes: making a thousand costs thousands of syncs.
+    for (let p = 1; p < partitions; p += 1) {
+      cpSync(join(directory, 't-0'), join(directory, `t-${p}`), { recursive: true });
+    }
+    rmSync(join(directory, 'varve-topics'));
     const seen: number[] = [];
     const start = performance.now();
     const again = await DataDirectory.open({

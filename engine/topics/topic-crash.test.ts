@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PartitionLog } from '../log/partition-log.js';
 import { SimulatedFileSystem } from '../testing/simulated-file-system.js';
 import { DataDirectory } from './data-directory.js';
 
@@ -22,8 +23,12 @@ async function prepared(fs: SimulatedFileSystem): Promise<DataDirectory> {
 
 interface Row {
   readonly name: string;
-  readonly run: (data: DataDirectory) => Promise<unknown>;
-  /** What must hold after any crash; `isDone`: the operation had resolved. */
+  readonly run: (
+    data: DataDirectory,
+    fs: SimulatedFileSystem,
+    acknowledge: () => void,
+  ) => Promise<unknown>;
+  /** What must hold after any crash; `isDone`: the operation had resolved, or `acknowledge` was called. */
   readonly check: (data: DataDirectory, isDone: boolean) => void;
 }
 
@@ -84,6 +89,32 @@ const ROWS: Row[] = [
     },
   },
   {
+    name: 'deleteRecordsBefore: acknowledged, they stay deleted',
+    run: (data) => data.partition('t', 0).deleteRecordsBefore(2),
+    check: (data, isDone) => {
+      const start = data.partition('t', 0).logStartOffset;
+      if (isDone || start !== 0) expect(start).toBe(2);
+      expect(ends(data, 't')).toEqual([3, 3]);
+    },
+  },
+  {
+    name: 'a partition opened alone, then the directory: what was acknowledged alone holds',
+    run: async (data, fs, acknowledge) => {
+      await data.close();
+      const alone = await PartitionLog.open({ directory: `${DIRECTORY}/t-0`, fs });
+      await alone.deleteRecordsBefore(2);
+      acknowledge();
+      await alone.close();
+      const again = await DataDirectory.open({ directory: DIRECTORY, fs });
+      await again.close();
+    },
+    check: (data, isDone) => {
+      const start = data.partition('t', 0).logStartOffset;
+      if (isDone || start !== 0) expect(start).toBe(2);
+      expect(ends(data, 't')).toEqual([3, 3]);
+    },
+  },
+  {
     name: 'close: as any crash',
     run: (data) => data.close(),
     check: (data, isDone) => {
@@ -99,17 +130,18 @@ describe('power failure before every step of', () => {
       const trial = new SimulatedFileSystem({ seed });
       const first = await prepared(trial);
       const before = trial.steps;
-      await run(first);
+      await run(first, trial, () => undefined);
       const steps = trial.steps - before;
       expect(steps).toBeGreaterThan(0);
       await first.close();
       for (let step = 1; step <= steps + 1; step += 1) {
         const fs = new SimulatedFileSystem({ seed, faults: { crashAtStep: before + step } });
         const data = await prepared(fs);
-        const isDone = await run(data).then(
-          () => true,
-          () => false,
-        );
+        let isDone = false;
+        const done = () => {
+          isDone = true;
+        };
+        await run(data, fs, done).then(done, () => undefined);
         const reboot = fs.powerFail();
         const again = await DataDirectory.open({ directory: DIRECTORY, fs: reboot });
         expect(again.offline, `seed ${seed}, step ${step}`).toEqual([]);
