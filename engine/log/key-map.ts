@@ -24,6 +24,8 @@ const FULL_LOAD = 0.9;
  */
 export class OffsetMap {
   readonly maxBytes: number;
+  /** Result of the last `put`: the offset the key had before, or -1. */
+  previousOffset = -1;
   readonly #seed: number;
   #size = 0;
   #latestOffset = -1;
@@ -82,8 +84,10 @@ export class OffsetMap {
       this.#words[slot * 4 + 1] = this.#keep(buffer, start, end);
       this.#offsets[slot * 2 + 1] = offset;
       this.#size++;
-    } else if ((this.#offsets[slot * 2 + 1] as number) < offset) {
-      this.#offsets[slot * 2 + 1] = offset;
+      this.previousOffset = -1;
+    } else {
+      this.previousOffset = this.#offsets[slot * 2 + 1] as number;
+      if (this.previousOffset < offset) this.#offsets[slot * 2 + 1] = offset;
     }
     if (offset > this.#latestOffset) this.#latestOffset = offset;
     return true;

@@ -23,6 +23,8 @@ export interface LogState {
   nextOffset: number;
   /** Everything below it is on disk. */
   recoveryPoint: number;
+  /** Everything below it has been compacted; 0 when nothing has. May lie outside the log: see cleaner-plan. */
+  cleanerOffset: number;
   /** Set by replication; null while the log stands alone and its end is readable at once. */
   highWatermark: number | null;
   /** Why the log refuses writes, or null. */

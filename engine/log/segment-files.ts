@@ -5,8 +5,8 @@ import {
   type SegmentFileSuffix,
 } from '../format/segment-file-name.js';
 
-/** Files of one segment that share its base offset; the producer snapshot belongs to the log, not to a segment. */
-export const SEGMENT_OWN_KINDS = ['log', 'index', 'timeindex', 'txnindex'] as const;
+/** Files beside a segment's `.log`; the producer snapshot belongs to the log, not to a segment. */
+export const SEGMENT_SIDE_KINDS = ['index', 'timeindex', 'txnindex'] as const;
 
 export function segmentPath(
   directory: string,

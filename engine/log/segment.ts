@@ -9,10 +9,11 @@ import {
   sizeInBytes,
 } from '../format/batch-header.js';
 import { BATCH_OVERHEAD, MAGIC_V2 } from '../format/layout.js';
+import type { SegmentFileSuffix } from '../format/segment-file-name.js';
 import type { FileSystem, LogFile } from '../io/port.js';
 import type { IndexCache } from './index-cache.js';
 import { OFFSET_INDEX_ENTRY_BYTES, OffsetIndex } from './offset-index.js';
-import { SEGMENT_OWN_KINDS, segmentPath } from './segment-files.js';
+import { SEGMENT_SIDE_KINDS, segmentPath } from './segment-files.js';
 import { TIME_INDEX_ENTRY_BYTES, TimeIndex } from './time-index.js';
 
 /** What every segment of one partition shares. */
@@ -35,7 +36,6 @@ const MAX_INDEX_FILE_BYTES = 256 * 1024 * 1024;
  */
 export class Segment {
   readonly baseOffset: number;
-  readonly path: string;
   /** Bytes of data. */
   size: number;
   /** When this object was made, wall clock; the age of a segment whose records have no timestamp. */
@@ -57,11 +57,13 @@ export class Segment {
   /** True while the index files on disk equal the indexes in memory: only then may memory be given back. */
   #indexesSaved = false;
   #removed = false;
+  /** What the files are on their way to; null: they are the log's. */
+  #logSuffix: SegmentFileSuffix | null = null;
+  #sideSuffix: SegmentFileSuffix | null = null;
 
   private constructor(context: SegmentContext, baseOffset: number, size: number, active: boolean) {
     this.#context = context;
     this.baseOffset = baseOffset;
-    this.path = segmentPath(context.directory, baseOffset, 'log');
     this.size = size;
     this.createdMs = context.fs.clock.now();
     this.offsetOfMaxTimestamp = baseOffset;
@@ -80,9 +82,32 @@ export class Segment {
     return segment;
   }
 
+  /**
+   * An empty segment for compaction to fill, not yet part of the log: its files are `.cleaned`. Their directory
+   * entries are durable after `syncDirectory`.
+   */
+  static createCleaned(context: SegmentContext, baseOffset: number, maxBytes: number): Segment {
+    const segment = new Segment(context, baseOffset, 0, true);
+    segment.#logSuffix = 'cleaned';
+    segment.#sideSuffix = 'cleaned';
+    segment.#file = context.fs.openLog(segment.path, { create: true, size: 0, maxBytes });
+    segment.#newIndexes();
+    return segment;
+  }
+
   /** A segment that is on disk with `size` bytes of data. Nothing is opened yet. */
   static attach(context: SegmentContext, baseOffset: number, size: number): Segment {
     return new Segment(context, baseOffset, size, false);
+  }
+
+  /** The log file's. */
+  get path(): string {
+    return segmentPath(this.#context.directory, this.baseOffset, 'log', this.#logSuffix);
+  }
+
+  /** True until compaction's output counts: it can be thrown away. */
+  get isCleaned(): boolean {
+    return this.#logSuffix === 'cleaned';
   }
 
   get isActive(): boolean {
@@ -361,7 +386,28 @@ export class Segment {
   }
 
   #sidePath(kind: 'index' | 'timeindex' | 'txnindex'): string {
-    return segmentPath(this.#context.directory, this.baseOffset, kind);
+    return segmentPath(this.#context.directory, this.baseOffset, kind, this.#sideSuffix);
+  }
+
+  /** Gives the `.log` file another suffix; it stays open. Durable after `syncDirectory`. */
+  renameLog(suffix: SegmentFileSuffix | null): void {
+    const from = this.path;
+    this.#context.fs.rename(
+      from,
+      segmentPath(this.#context.directory, this.baseOffset, 'log', suffix),
+    );
+    this.#logSuffix = suffix;
+  }
+
+  /** The same for the files beside it, those that exist. */
+  renameSides(suffix: SegmentFileSuffix | null): void {
+    const { fs, directory } = this.#context;
+    for (const kind of SEGMENT_SIDE_KINDS) {
+      const from = this.#sidePath(kind);
+      if (fs.stat(from) === null) continue;
+      fs.rename(from, segmentPath(directory, this.baseOffset, kind, suffix));
+    }
+    this.#sideSuffix = suffix;
   }
 
   /** Empty indexes and counters, for a scan that calls `accept` on every batch again. */
@@ -517,9 +563,7 @@ export class Segment {
 
   /** Paths of every file of this segment that may exist. */
   filePaths(): string[] {
-    return SEGMENT_OWN_KINDS.map((kind) =>
-      segmentPath(this.#context.directory, this.baseOffset, kind),
-    );
+    return [this.path, ...SEGMENT_SIDE_KINDS.map((kind) => this.#sidePath(kind))];
   }
 
   async close(options: { readonly keepReserved?: boolean } = {}): Promise<void> {

@@ -66,6 +66,17 @@ export class TransactionIndex {
     if (entries.length === 0) this.#entries = null;
   }
 
+  /** Puts `kept` in the place of the transactions whose marker is in [from, to): compaction dropped the others. */
+  replaceRange(from: number, to: number, kept: readonly AbortedTransaction[]): void {
+    const entries = this.#entries;
+    if (entries === null) return;
+    const first = entries.findIndex((entry) => entry.lastOffset >= from);
+    if (first < 0) return;
+    const next = entries.findIndex((entry) => entry.lastOffset >= to);
+    entries.splice(first, (next < 0 ? entries.length : next) - first, ...kept);
+    if (entries.length === 0) this.#entries = null;
+  }
+
   /**
    * Aborted transactions that overlap [fetchOffset, upperBound). An entry whose last stable offset
    * reaches `upperBound` ends the search: every later abort began above the range.
