@@ -288,6 +288,12 @@ export class PartitionLog {
     this.#state.producers.expirationMs = parsed.producerIdExpirationMs;
   }
 
+  /** What checkpoints may say of this log now. Their recovery point may be below `recoveryPoint`. */
+  get checkpointedOffsets(): { recoveryPoint: number; logStartOffset: number } {
+    const { recoveryPoint, logStartOffset } = this.#state;
+    return { recoveryPoint, logStartOffset };
+  }
+
   get segmentCount(): number {
     return this.#state.segments.count;
   }
@@ -863,8 +869,7 @@ export class PartitionLog {
   /** Durable when it resolves: the state at the time of writing, which is never older than the call. */
   #saveCheckpoint(): Promise<void> {
     return this.#checkpointWrites.run(() => {
-      const { recoveryPoint, logStartOffset } = this.#state;
-      return this.#checkpoints.write({ recoveryPoint, logStartOffset });
+      return this.#checkpoints.write(this.checkpointedOffsets);
     });
   }
 
