@@ -20,14 +20,22 @@ const EAGER_WRITE_MS = 1000;
 export interface PartitionOffsets {
   readonly recoveryPoint: number;
   readonly logStartOffset: number;
+  /** Everything below it has been compacted; 0 or left out: nothing is known to be. */
+  readonly cleanerOffset?: number;
+}
+
+/** Asked for its offsets at each write, so that no change is missed. */
+export interface OffsetsSource {
+  readonly checkpointedOffsets: PartitionOffsets;
 }
 
 interface Row extends PartitionName {
-  /** What is written for it: a log asks to be read each time, so that no change is missed. */
-  source: PartitionOffsets;
+  /** The open log, or null. */
+  log: OffsetsSource | null;
+  /** What is written while there is none. */
+  kept: PartitionOffsets;
   /** What the files hold; while a write is under way or has failed, the most they may hold (NaN: either). */
   durable: PartitionOffsets;
-  cleanerOffset: number | null;
   onRelease: (clean: boolean) => void;
 }
 
@@ -40,7 +48,7 @@ export interface CheckpointSession extends PartitionName {
   readonly onRelease: (clean: boolean) => void;
 }
 
-const NOTHING: PartitionOffsets = { recoveryPoint: 0, logStartOffset: 0 };
+const NOTHING: PartitionOffsets = { recoveryPoint: 0, logStartOffset: 0, cleanerOffset: 0 };
 
 /**
  * The recovery points, log start offsets and cleaner offsets of all partitions, in the three files in the root.
@@ -76,9 +84,10 @@ export class DirectoryCheckpoints {
       row.durable = { ...row.durable, logStartOffset: offset };
     }
     for (const { topic, partition, offset } of this.#read(CLEANER_OFFSET_CHECKPOINT_FILE)) {
-      this.#row(topic, partition).cleanerOffset = offset;
+      const row = this.#row(topic, partition);
+      row.durable = { ...row.durable, cleanerOffset: offset };
     }
-    for (const row of this.#rows.values()) row.source = row.durable;
+    for (const row of this.#rows.values()) row.kept = row.durable;
     this.#listed = new Set(this.#rows.keys());
   }
 
@@ -91,10 +100,9 @@ export class DirectoryCheckpoints {
   of(session: CheckpointSession): LogCheckpoints {
     const row = this.#row(session.topic, session.partition);
     row.onRelease = session.onRelease;
-    if (session.offsets !== undefined) row.source = session.offsets;
-    const { recoveryPoint, logStartOffset } = row.source;
+    if (session.offsets !== undefined) row.kept = session.offsets;
     return {
-      take: async () => ({ recoveryPoint, logStartOffset, clean: session.isClean }),
+      take: async () => ({ ...row.kept, clean: session.isClean }),
       write: (state) => this.#write(row, state),
       release: async (clean) => row.onRelease(clean),
     };
@@ -108,8 +116,8 @@ export class DirectoryCheckpoints {
   }
 
   /** From now on `log` says what is written for its partition. */
-  follow(topic: string, partition: number, log: PartitionOffsets): void {
-    this.#row(topic, partition).source = log;
+  follow(topic: string, partition: number, log: OffsetsSource): void {
+    this.#row(topic, partition).log = log;
   }
 
   /** Leaves the partition out from the next write on. */
@@ -121,16 +129,6 @@ export class DirectoryCheckpoints {
   async forgetDurably(topic: string, partition: number): Promise<void> {
     this.forget(topic, partition);
     await this.write();
-  }
-
-  /** Where compaction begins: everything below has been cleaned. Null: it has not been. */
-  cleanerOffset(topic: string, partition: number): number | null {
-    return this.#rows.get(keyOf(topic, partition))?.cleanerOffset ?? null;
-  }
-
-  /** Written with the next `write`. */
-  setCleanerOffset(topic: string, partition: number, offset: number | null): void {
-    this.#row(topic, partition).cleanerOffset = offset;
   }
 
   /** When it resolves, the offsets as of the call, or later ones, survive power loss. */
@@ -145,16 +143,18 @@ export class DirectoryCheckpoints {
   }
 
   /**
-   * A recovery point that moved up may wait: a lower one only makes recovery scan more. Anything else must be on
-   * disk before the log goes on.
+   * A recovery or cleaner point that moved up may wait: a lower one only makes for more work. Anything else must be
+   * on disk before the log goes on.
    */
   async #write(row: Row, state: PartitionOffsets): Promise<void> {
     const isKnown = this.#rows.get(keyOf(row.topic, row.partition)) === row;
     if (!isKnown) return;
+    row.kept = state;
     const { durable } = row;
     const mayWait =
       state.logStartOffset === durable.logStartOffset &&
-      state.recoveryPoint >= durable.recoveryPoint;
+      state.recoveryPoint >= durable.recoveryPoint &&
+      cleaned(state) >= cleaned(durable);
     if (!mayWait) return this.write();
     if (this.#fs.clock.monotonic() - this.#lastWriteMs < EAGER_WRITE_MS) return;
     this.#lastWriteMs = this.#fs.clock.monotonic();
@@ -163,26 +163,23 @@ export class DirectoryCheckpoints {
 
   async #writeFiles(): Promise<void> {
     const rows = [...this.#rows.values()];
-    const offsets = rows.map(({ source: { recoveryPoint, logStartOffset } }) => ({
-      recoveryPoint,
-      logStartOffset,
-    }));
+    const offsets = rows.map(({ log, kept }) => log?.checkpointedOffsets ?? kept);
     for (let i = 0; i < rows.length; i += 1)
       rows[i]!.durable = either(rows[i]!.durable, offsets[i]!);
     for (const key of this.#rows.keys()) this.#listed.add(key);
     const keys = new Set(this.#rows.keys());
-    const entries = (pick: (row: Row, i: number) => number | null) =>
-      rows.flatMap((row, i) => {
-        const offset = pick(row, i);
-        return offset === null ? [] : [{ topic: row.topic, partition: row.partition, offset }];
+    const entries = (pick: (offsets: PartitionOffsets) => number | null) =>
+      rows.flatMap(({ topic, partition }, i) => {
+        const offset = pick(offsets[i]!);
+        return offset === null ? [] : [{ topic, partition, offset }];
       });
     // As in Kafka, only partitions that do not start at 0 are listed.
-    const starts = entries((_, i) => offsets[i]!.logStartOffset || null);
-    const points = entries((_, i) => offsets[i]!.recoveryPoint);
-    const cleaned = entries((row) => row.cleanerOffset);
+    const starts = entries(({ logStartOffset }) => logStartOffset || null);
+    const points = entries(({ recoveryPoint }) => recoveryPoint);
+    const cleanerOffsets = entries((state) => cleaned(state) || null);
     await this.#replace(LOG_START_OFFSET_CHECKPOINT_FILE, starts);
     await this.#replace(RECOVERY_POINT_CHECKPOINT_FILE, points);
-    await this.#replace(CLEANER_OFFSET_CHECKPOINT_FILE, cleaned);
+    await this.#replace(CLEANER_OFFSET_CHECKPOINT_FILE, cleanerOffsets);
     for (let i = 0; i < rows.length; i += 1) rows[i]!.durable = offsets[i]!;
     this.#listed = keys;
     this.#lastWriteMs = this.#fs.clock.monotonic();
@@ -203,9 +200,9 @@ export class DirectoryCheckpoints {
       row = {
         topic,
         partition,
-        source: NOTHING,
+        log: null,
+        kept: NOTHING,
         durable: NOTHING,
-        cleanerOffset: null,
         onRelease: () => undefined,
       };
       this.#rows.set(key, row);
@@ -228,10 +225,15 @@ export class DirectoryCheckpoints {
   }
 }
 
-/** What a file holds that is being replaced: for the log start nobody can say, of recovery points the higher. */
+function cleaned({ cleanerOffset = 0 }: PartitionOffsets): number {
+  return cleanerOffset;
+}
+
+/** What a file may hold that is being replaced: for the log start nobody can say, of the others the higher. */
 function either(before: PartitionOffsets, after: PartitionOffsets): PartitionOffsets {
   return {
     recoveryPoint: Math.max(before.recoveryPoint, after.recoveryPoint),
+    cleanerOffset: Math.max(cleaned(before), cleaned(after)),
     logStartOffset:
       before.logStartOffset === after.logStartOffset ? after.logStartOffset : Number.NaN,
   };

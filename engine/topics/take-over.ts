@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import {
+  CLEANER_OFFSET_CHECKPOINT_FILE,
   LOG_START_OFFSET_CHECKPOINT_FILE,
   RECOVERY_POINT_CHECKPOINT_FILE,
 } from '../format/offset-checkpoint.js';
@@ -24,10 +25,10 @@ export async function takeOver(fs: FileSystem, directory: string): Promise<Taken
   const own = new OwnCheckpoints(fs, directory);
   try {
     const hasOffsets = fs.stat(join(directory, RECOVERY_POINT_CHECKPOINT_FILE)) !== null;
-    const { clean, recoveryPoint, logStartOffset } = await own.take();
+    const { clean, ...offsets } = await own.take();
     return {
       isClean: clean,
-      offsets: hasOffsets ? { recoveryPoint, logStartOffset } : undefined,
+      offsets: hasOffsets ? offsets : undefined,
     };
   } finally {
     own.abandon();
@@ -38,6 +39,7 @@ export async function takeOver(fs: FileSystem, directory: string): Promise<Taken
 export async function finishTakeOver(fs: FileSystem, directory: string): Promise<void> {
   await fs.remove(join(directory, RECOVERY_POINT_CHECKPOINT_FILE));
   await fs.remove(join(directory, LOG_START_OFFSET_CHECKPOINT_FILE));
+  await fs.remove(join(directory, CLEANER_OFFSET_CHECKPOINT_FILE));
   await fs.syncDirectory(directory);
   await fs.remove(join(directory, LOCK_FILE));
   await fs.syncDirectory(directory);
