@@ -52,3 +52,7 @@ export function formatBytes(bytes: number): string {
 export function formatCount(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}

@@ -1,9 +1,9 @@
 import { type Command, CommanderError } from 'commander';
-import { isVarveError } from '../engine/errors.js';
+import { isVarveError, VarveError } from '../engine/errors.js';
 
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
-/** Something went as it should, but what it found is bad news: exit 1 without a stack or an error line. */
+/** The command did its work, and what it found is bad news that it has already told: exit 1, nothing more said. */
 export class FoundDamage extends Error {}
 
 /** Usage that commander cannot see for itself. */
@@ -58,7 +58,9 @@ export function interruptSignal(): AbortSignal {
     const controller = new AbortController();
     interrupted = controller;
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(name, () => controller.abort(new Error(name)));
+      process.once(name, () =>
+        controller.abort(new VarveError('ABORTED', `interrupted by ${name}`)),
+      );
     }
   }
   return interrupted.signal;

@@ -1,4 +1,3 @@
-import { VarveError } from '../../engine/errors.js';
 import { baseOffset, isControl } from '../../engine/format/batch-header.js';
 import { RecordCursor } from '../../engine/format/batch-reader.js';
 import { LogInspector } from '../../engine/log/inspect-log.js';
@@ -25,7 +24,7 @@ export async function catRecords(directory: string, options: CatCommandOptions):
   const cursor = new RecordCursor();
   try {
     for await (const { scan } of log.batches(from)) {
-      if (signal.aborted) throw new VarveError('ABORTED', 'interrupted');
+      signal.throwIfAborted();
       if (baseOffset(scan.view, scan.at) >= options.toOffset) break;
       if (isControl(scan.view, scan.at)) continue;
       cursor.reset(scan.buffer, scan.view, scan.at);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addDumpCommand, addRepairCommand, addVerifyCommand } from './commands-inspect.js';
 import { addAppendCommand, addCatCommand } from './commands-records.js';
 
 /** `varve log ...` */
@@ -14,4 +15,7 @@ owner is running. Only append and repair take the directory's lock and write.`,
     );
   addAppendCommand(log);
   addCatCommand(log);
+  addDumpCommand(log);
+  addVerifyCommand(log);
+  addRepairCommand(log);
 }

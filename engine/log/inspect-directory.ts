@@ -1,14 +1,8 @@
-import { basename, dirname, join } from 'node:path';
-import { isVarveError, VarveError } from '../errors.js';
-import {
-  decodeOffsetCheckpoint,
-  LOG_START_OFFSET_CHECKPOINT_FILE,
-} from '../format/offset-checkpoint.js';
+import { join } from 'node:path';
+import { VarveError } from '../errors.js';
 import { parsePartitionDirectoryName } from '../format/partition-directory-name.js';
 import { parseSegmentFileName, type SegmentFileName } from '../format/segment-file-name.js';
 import type { FileSystem } from '../io/port.js';
-
-const MAX_CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
 /** What a path turned out to be. */
 export type InspectTarget =
@@ -81,30 +75,4 @@ export function listPartition(fs: FileSystem, directory: string): PartitionFiles
   bases.sort((a, b) => a - b);
   files.sort((a, b) => a.baseOffset - b.baseOffset);
   return { directory, bases, files, leftovers: leftovers.sort(), others: others.sort() };
-}
-
-/**
- * Earliest readable offset by the checkpoints, which stand in the directory itself (a log alone) or in the data
- * directory above it; 0 where neither says anything.
- */
-export function checkpointedLogStart(fs: FileSystem, directory: string): number {
-  const own = readCheckpoint(fs, join(directory, LOG_START_OFFSET_CHECKPOINT_FILE));
-  const start = own?.[0]?.offset ?? 0;
-  const name = parsePartitionDirectoryName(basename(directory));
-  if (name === null || own !== null) return start;
-  const all = readCheckpoint(fs, join(dirname(directory), LOG_START_OFFSET_CHECKPOINT_FILE)) ?? [];
-  const entry = all.find(
-    ({ topic, partition }) => topic === name.topic && partition === name.partition,
-  );
-  return entry?.offset ?? 0;
-}
-
-/** Null where it is missing or damaged: verify is who reports that. */
-function readCheckpoint(fs: FileSystem, path: string) {
-  try {
-    return decodeOffsetCheckpoint(fs.readFile(path, { maxBytes: MAX_CHECKPOINT_BYTES }));
-  } catch (error) {
-    if (isVarveError(error, 'NOT_FOUND') || isVarveError(error, 'CORRUPT_CHECKPOINT')) return null;
-    throw error;
-  }
 }

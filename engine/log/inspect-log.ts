@@ -3,8 +3,9 @@ import { BatchProblem } from '../format/batch-check.js';
 import { baseOffset, lastOffset, magic, sizeInBytes } from '../format/batch-header.js';
 import { BATCH_OVERHEAD, MAGIC_V2 } from '../format/layout.js';
 import type { FileSystem } from '../io/port.js';
-import { checkpointedLogStart, listPartition } from './inspect-directory.js';
+import { listPartition } from './inspect-directory.js';
 import { BatchScan } from './inspect-scan.js';
+import { readClaims } from './inspect-state.js';
 import { OffsetIndex } from './offset-index.js';
 import { segmentPath } from './segment-files.js';
 
@@ -37,7 +38,7 @@ export class LogInspector {
   /** Earliest readable offset. Fails with NOT_FOUND for a directory without segments. */
   logStartOffset(): number {
     const first = this.#bases()[0]!;
-    return Math.max(first, checkpointedLogStart(this.#fs, this.directory));
+    return Math.max(first, readClaims(this.#fs, this.directory).logStartOffset ?? 0);
   }
 
   #bases(): readonly number[] {
