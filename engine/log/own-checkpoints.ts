@@ -2,6 +2,7 @@ import { basename, join } from 'node:path';
 import { isVarveError, VarveError } from '../errors.js';
 import { CLEAN_SHUTDOWN_FILE, encodeCleanShutdown } from '../format/clean-shutdown.js';
 import {
+  CLEANER_OFFSET_CHECKPOINT_FILE,
   decodeOffsetCheckpoint,
   encodeOffsetCheckpoint,
   LOG_START_OFFSET_CHECKPOINT_FILE,
@@ -9,7 +10,8 @@ import {
 } from '../format/offset-checkpoint.js';
 import { parsePartitionDirectoryName } from '../format/partition-directory-name.js';
 import type { DirectoryLock, FileSystem } from '../io/port.js';
-import type { LogCheckpoints } from './partition-log.js';
+import { syncAncestors } from './durable-directory.js';
+import type { CheckpointedOffsets, LogCheckpoints, TakenCheckpoints } from './partition-log.js';
 
 const MAX_CHECKPOINT_BYTES = 1024 * 1024;
 export const LOCK_FILE = '.lock';
@@ -22,27 +24,31 @@ export class OwnCheckpoints implements LogCheckpoints {
   readonly #fs: FileSystem;
   readonly #directory: string;
   readonly #lock: DirectoryLock;
+  /** As the file has it. */
+  #cleanerOffset = 0;
 
-  /** Takes the directory's lock. Fails with DIRECTORY_LOCKED. */
+  /** Takes the lock of a directory that is there. Fails with DIRECTORY_LOCKED. */
   constructor(fs: FileSystem, directory: string) {
     this.#fs = fs;
     this.#directory = directory;
-    fs.makeDirectory(directory);
     this.#lock = fs.lock(join(directory, LOCK_FILE));
   }
 
-  async take(): Promise<{ recoveryPoint: number; logStartOffset: number; clean: boolean }> {
+  async take(): Promise<TakenCheckpoints> {
     const mark = join(this.#directory, CLEAN_SHUTDOWN_FILE);
     const clean = this.#fs.stat(mark) !== null;
     const isNew = this.#fs.list(this.#directory).every(({ name }) => !name.endsWith('.log'));
     const recoveryPoint = this.#read(RECOVERY_POINT_CHECKPOINT_FILE);
     const logStartOffset = this.#read(LOG_START_OFFSET_CHECKPOINT_FILE);
+    this.#cleanerOffset = this.#read(CLEANER_OFFSET_CHECKPOINT_FILE);
+    if (!clean) await syncAncestors(this.#fs, this.#directory);
     if (clean) {
       await this.#fs.remove(mark);
       // Were the mark to come back after a power failure, what is appended now would go unchecked.
       await this.#fs.syncDirectory(this.#directory);
     }
-    return { recoveryPoint, logStartOffset, clean: clean || isNew };
+    const cleanerOffset = this.#cleanerOffset;
+    return { recoveryPoint, logStartOffset, cleanerOffset, clean: clean || isNew };
   }
 
   /** A damaged checkpoint is as good as none: recovery then starts from the first segment. */
@@ -58,7 +64,12 @@ export class OwnCheckpoints implements LogCheckpoints {
     }
   }
 
-  async write(state: { recoveryPoint: number; logStartOffset: number }): Promise<void> {
+  async write(state: CheckpointedOffsets): Promise<void> {
+    const { cleanerOffset = 0 } = state;
+    if (cleanerOffset !== this.#cleanerOffset) {
+      await this.#write(CLEANER_OFFSET_CHECKPOINT_FILE, cleanerOffset);
+      this.#cleanerOffset = cleanerOffset;
+    }
     await this.#write(RECOVERY_POINT_CHECKPOINT_FILE, state.recoveryPoint);
     await this.#write(LOG_START_OFFSET_CHECKPOINT_FILE, state.logStartOffset);
   }

@@ -229,8 +229,6 @@ class Life {
     this.#values.length = logEndOffset;
     this.durableEnd = Math.max(this.durableEnd, Math.min(log.recoveryPoint, logEndOffset));
     this.#appendedEnd = logEndOffset;
-    this.#startAcknowledged = logStartOffset;
-    this.#startAsked = Math.max(logStartOffset, this.#startAcknowledged);
   }
 
   #failed(cause: unknown): Error {
