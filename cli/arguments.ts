@@ -30,3 +30,12 @@ export function byteCount(least: number): (text: string) => number {
     );
   };
 }
+
+/** Parser of a point in time: milliseconds since 1970, or a date as ISO 8601 has it. */
+export function timestamp(text: string): number {
+  const ms = /^\d{1,16}$/.test(text) ? Number(text) : Date.parse(text);
+  if (Number.isSafeInteger(ms) && ms >= 0 && ms <= 8.64e15) return ms;
+  throw new InvalidArgumentError(
+    'It is milliseconds since 1970, or a date such as 2024-01-31T12:00:00Z.',
+  );
+}

@@ -1,6 +1,10 @@
 import type { Command } from 'commander';
+import { timestamp, wholeNumber } from '../arguments.js';
+import { UsageError } from '../run-program.js';
 import { dump } from './dump.js';
+import { find } from './find.js';
 import { repair } from './repair.js';
+import { stats } from './stats.js';
 import { verify } from './verify.js';
 
 interface VerifyFlags {
@@ -97,4 +101,87 @@ Exit codes: 0 nothing to do or repaired, 1 damage is left (with --dry-run: found
     .action((path: string, flags: RepairFlags) =>
       repair(path, { dryRun: flags.dryRun ?? false, json: flags.json ?? false }),
     );
+}
+
+interface StatsFlags {
+  ratios: boolean;
+  json?: true;
+}
+
+export function addStatsCommand(log: Command): void {
+  log
+    .command('stats')
+    .description('count records, batches, bytes, codecs, producers and epochs')
+    .argument('<path>', '.log file, partition directory or data directory; also in use')
+    .option('--no-ratios', 'do not decompress: faster, without ratios of compression')
+    .option('--json', 'one JSON object a partition')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  varve log stats events-0
+  varve log stats /var/lib/kafka/data
+  varve log stats /var/lib/kafka/data --json | jq -r '[.path, .bytes] | @tsv'
+
+Reads every batch, but checks no checksums: that is varve log verify. Records are data records; transaction markers
+are counted as control batches. Exit codes: 0 done, 1 damage met or failed, 2 wrong usage, 130 interrupted.`,
+    )
+    .action((path: string, flags: StatsFlags) =>
+      stats(path, { ratios: flags.ratios, json: flags.json ?? false }),
+    );
+}
+
+interface FindFlags {
+  offset?: number;
+  timestamp?: number;
+  key?: string;
+  keyHex?: string;
+  limit?: number;
+  json?: true;
+}
+
+export function addFindCommand(log: Command): void {
+  log
+    .command('find')
+    .description('say where a record is: file, position, batch')
+    .argument('<dir>', 'partition directory, also one that is in use')
+    .option('--offset <n>', 'the record at this offset, or the next one there is', wholeNumber)
+    .option(
+      '--timestamp <time>',
+      'the first record at or after this time: milliseconds or ISO 8601',
+      timestamp,
+    )
+    .option('--key <text>', 'every record with this key, by reading the whole log')
+    .option('--key-hex <bytes>', 'the same for a key that is no text')
+    .option('--limit <n>', 'with --key, stop after so many records', wholeNumber)
+    .option('--json', 'one JSON object a record')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  varve log find events-0 --offset 123456
+  varve log find events-0 --timestamp 2024-01-31T12:00:00Z
+  varve log find /var/lib/kafka/data/orders-0 --key customer-17 --limit 1
+
+Exit codes: 0 found, 1 not found or failed, 2 wrong usage, 130 interrupted.`,
+    )
+    .action((directory: string, flags: FindFlags) => {
+      const asked = [flags.offset, flags.timestamp, flags.key, flags.keyHex];
+      if (asked.filter((value) => value !== undefined).length !== 1) {
+        throw new UsageError('give one of --offset, --timestamp, --key and --key-hex');
+      }
+      return find(directory, {
+        offset: flags.offset,
+        timestampMs: flags.timestamp,
+        key: keyOf(flags),
+        limit: flags.limit ?? Number.POSITIVE_INFINITY,
+        json: flags.json ?? false,
+      });
+    });
+}
+
+function keyOf({ key, keyHex }: FindFlags): Buffer | undefined {
+  if (keyHex === undefined) return key === undefined ? undefined : Buffer.from(key);
+  if (/^(?:[0-9a-f]{2})*$/i.test(keyHex)) return Buffer.from(keyHex, 'hex');
+  throw new UsageError(`--key-hex ${keyHex} is not an even number of hexadecimal digits`);
 }

@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import { addDumpCommand, addRepairCommand, addVerifyCommand } from './commands-inspect.js';
+import {
+  addDumpCommand,
+  addFindCommand,
+  addRepairCommand,
+  addStatsCommand,
+  addVerifyCommand,
+} from './commands-inspect.js';
 import { addAppendCommand, addCatCommand } from './commands-records.js';
 
 /** `varve log ...` */
@@ -18,4 +24,6 @@ owner is running. Only append and repair take the directory's lock and write.`,
   addDumpCommand(log);
   addVerifyCommand(log);
   addRepairCommand(log);
+  addStatsCommand(log);
+  addFindCommand(log);
 }
