@@ -2,6 +2,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { parseTopicConfig } from '../config.js';
 import { isVarveError, VarveError } from '../errors.js';
 import { CLEAN_SHUTDOWN_FILE, encodeCleanShutdown } from '../format/clean-shutdown.js';
+import { DEFAULT_MAX_MESSAGE_BYTES } from '../format/layout.js';
 import { LEADER_EPOCH_CHECKPOINT_FILE } from '../format/leader-epoch-checkpoint.js';
 import {
   decodeOffsetCheckpoint,
@@ -20,10 +21,11 @@ import { copyTail, setAside } from './inspect-set-aside.js';
 import { readClaims } from './inspect-state.js';
 import { type VerifySummary, verifyPartition } from './inspect-verify.js';
 import { type LoadProgress, loadLog } from './log-loader.js';
-import { sealActive, writeEpochs, writeTransactions } from './log-maintenance.js';
+import { sealActive, writeEpochs } from './log-maintenance.js';
 import type { LogState } from './log-state.js';
 import { LOCK_FILE } from './own-checkpoints.js';
 import { segmentPath } from './segment-files.js';
+import { writeTransactions } from './transaction-files.js';
 
 const MAX_CHECKPOINT_BYTES = 64 * 1024 * 1024;
 const INDEX_CACHE_BYTES = 64 * 1024 * 1024;
@@ -166,8 +168,11 @@ class Repair {
     const path = segmentPath(this.#directory, baseOffset, 'log');
     const name = basename(path);
     const scan = new BatchScan(this.#fs, path, { checkCrcs: false, from: position });
-    const length = scan.bytesBeforeZeros();
+    const damaged = scan.bytesBeforeZeros();
+    const rest = scan.fileBytes - position;
     scan.close();
+    // A batch may end in zeros of its own: keep as many as one usually holds at most, not all reserved space.
+    const length = damaged === 0 ? 0 : Math.min(rest, damaged + DEFAULT_MAX_MESSAGE_BYTES);
     if (length > 0) {
       const keptIn = this.#options.dryRun
         ? null

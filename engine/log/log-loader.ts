@@ -8,6 +8,7 @@ import {
 } from '../format/leader-epoch-checkpoint.js';
 import { decodeProducerSnapshot } from '../format/producer-snapshot.js';
 import { parseSegmentFileName } from '../format/segment-file-name.js';
+import { makeDurableDirectory } from './durable-directory.js';
 import { LeaderEpochCache } from './leader-epoch-cache.js';
 import type { LogState } from './log-state.js';
 import { replayBatch } from './producer-replay.js';
@@ -18,6 +19,7 @@ import { Segment, type SegmentContext } from './segment.js';
 import { segmentPath } from './segment-files.js';
 import { SegmentList } from './segment-list.js';
 import { completeSwaps } from './swap-files.js';
+import { loadTransactions, writeTransactions } from './transaction-files.js';
 import { TransactionIndex } from './transaction-index.js';
 
 export interface LoadOptions {
@@ -25,6 +27,8 @@ export interface LoadOptions {
   readonly clean: boolean;
   readonly recoveryPoint: number;
   readonly logStartOffset: number;
+  /** Default 0. */
+  readonly cleanerOffset?: number;
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 
@@ -73,7 +77,7 @@ class Loader {
 
   async load(): Promise<{ state: LogState; report: RecoveryReport }> {
     const { fs, directory, config } = this.#context;
-    fs.makeDirectory(directory);
+    await makeDurableDirectory(fs, directory);
     let segments = await this.#attach();
     const epochs = this.#loadEpochs(segments);
     const versionOnDisk = epochs.version;
@@ -109,12 +113,18 @@ class Loader {
       recoveryPoint: this.#options.clean
         ? nextOffset
         : Math.min(this.#options.recoveryPoint, nextOffset),
+      cleanerOffset: this.#options.cleanerOffset ?? 0,
       highWatermark: null,
       poisoned: null,
       closed: false,
     };
-    this.#loadTransactions(state);
-    await reloadProducers(state, this.#options.clean);
+    const recovered = new Set(this.#recoveries.map(({ path }) => path));
+    const rebuildFrom = loadTransactions(state, recovered);
+    await reloadProducers(state, { clean: this.#options.clean, rebuildFrom });
+    for (const segment of list.all()) {
+      if (segment.baseOffset < rebuildFrom || segment.isActive) continue;
+      await writeTransactions(state, segment);
+    }
     return {
       state,
       report: {
@@ -160,6 +170,8 @@ class Loader {
   async #recover(segments: Segment[], epochs: LeaderEpochCache): Promise<Segment[]> {
     let first = segments.length - 1;
     while (first > 0 && segments[first]!.baseOffset > this.#options.recoveryPoint) first -= 1;
+    // Flushed to its end, then rolled: its reserved space may not have been given back before the stop.
+    if (first > 0 && this.#hasRaggedEnd(segments[first - 1]!)) first -= 1;
     const kept = segments.slice(0, Math.max(first, 0));
     for (let i = Math.max(first, 0); i < segments.length; i += 1) {
       const segment = segments[i]!;
@@ -181,6 +193,16 @@ class Loader {
       }
     }
     return kept;
+  }
+
+  #hasRaggedEnd(segment: Segment): boolean {
+    try {
+      segment.readNextOffset();
+      return false;
+    } catch (error) {
+      if (!isVarveError(error, 'CORRUPT_MESSAGE')) throw error;
+      return true;
+    }
   }
 
   /**
@@ -248,26 +270,18 @@ class Loader {
     }
     return epochs;
   }
-
-  #loadTransactions(state: LogState): void {
-    const { fs, directory } = this.#context;
-    const recovered = new Set(this.#recoveries.map(({ path }) => path));
-    for (const segment of state.segments.all()) {
-      const path = segmentPath(directory, segment.baseOffset, 'txnindex');
-      if (recovered.has(segment.path) || fs.stat(path) === null) continue;
-      const bytes = fs.readFile(path, { maxBytes: MAX_SIDE_FILE_BYTES });
-      for (const entry of TransactionIndex.decode(bytes, segment.baseOffset).entries) {
-        state.transactions.append(entry);
-      }
-    }
-  }
 }
 
 /**
  * Producer state as of the log end: the newest usable snapshot, then the batches after it. After a clean stop
- * without any snapshot there is nothing to rebuild from: as in Kafka, that means no producers.
+ * without any snapshot there is nothing to rebuild from: as in Kafka, that means no producers. The batches from
+ * `rebuildFrom` on are read in any case, for the transactions that end there.
  */
-export async function reloadProducers(state: LogState, clean = false): Promise<void> {
+export async function reloadProducers(
+  state: LogState,
+  options: { readonly clean?: boolean; readonly rebuildFrom?: number } = {},
+): Promise<void> {
+  const { clean = false, rebuildFrom = Number.POSITIVE_INFINITY } = options;
   const { fs, directory } = state.context;
   const offsets: number[] = [];
   for (const { name } of fs.list(directory)) {
@@ -283,6 +297,7 @@ export async function reloadProducers(state: LogState, clean = false): Promise<v
       await fs.remove(path);
       continue;
     }
+    if (offset > rebuildFrom) continue;
     if (offset < state.logStartOffset) break;
     try {
       const entries = decodeProducerSnapshot(fs.readFile(path, { maxBytes: MAX_SIDE_FILE_BYTES }));
@@ -294,11 +309,11 @@ export async function reloadProducers(state: LogState, clean = false): Promise<v
       await fs.remove(path);
     }
   }
-  replayFrom(state, from);
+  replay(state, from);
   state.producers.advanceTo(state.nextOffset);
 }
 
-function replayFrom(state: LogState, offset: number): void {
+function replay(state: LogState, offset: number): void {
   if (offset >= state.nextOffset) return;
   const { segments, producers, transactions } = state;
   const decided = transactions.entries.at(-1)?.lastOffset ?? -1;

@@ -7,11 +7,11 @@ import { encodeProducerSnapshot } from '../format/producer-snapshot.js';
 import { parseSegmentFileName } from '../format/segment-file-name.js';
 import { reloadProducers } from './log-loader.js';
 import { type LogState, readableEnd } from './log-state.js';
-import { decideRetention, type RetentionDecision } from './retention.js';
+import { decideRetention, type RetentionDecision, type RetentionLimits } from './retention.js';
 import { drawRollJitterMs } from './roll.js';
 import { Segment } from './segment.js';
 import { segmentPath } from './segment-files.js';
-import { TransactionIndex } from './transaction-index.js';
+import { writeTransactions } from './transaction-files.js';
 
 /** The work on whole segments and side files. Callers run these one at a time, with no sync under way. */
 
@@ -37,20 +37,6 @@ export async function writeSnapshot(
   await fs.writeFileAtomic(segmentPath(directory, offset, 'snapshot'), snapshot);
 }
 
-/** Writes a segment's aborted transactions, if it has any. */
-export async function writeTransactions(state: LogState, segment: Segment): Promise<void> {
-  const index = state.segments.indexOf(segment);
-  if (index < 0) return;
-  const end = state.segments.endOffset(index, state.nextOffset);
-  const own = new TransactionIndex(segment.baseOffset);
-  for (const entry of state.transactions.entries) {
-    if (entry.lastOffset >= segment.baseOffset && entry.lastOffset < end) own.append(entry);
-  }
-  if (own.count === 0) return;
-  const { fs, directory } = state.context;
-  await fs.writeFile(segmentPath(directory, segment.baseOffset, 'txnindex'), own.encode());
-}
-
 /** Moves the log start; nothing is deleted yet. */
 export function moveLogStart(state: LogState, offset: number): void {
   state.logStartOffset = offset;
@@ -58,7 +44,12 @@ export function moveLogStart(state: LogState, offset: number): void {
   state.producers.onLogStart(offset);
 }
 
-export function retentionOf(state: LogState, nowMs: number): RetentionDecision {
+/** `limits` go before the topic's own. */
+export function retentionOf(
+  state: LogState,
+  nowMs: number,
+  limits: Partial<RetentionLimits> = {},
+): RetentionDecision {
   const { segments, nextOffset } = state;
   return decideRetention({
     segments: segments.all().map((segment, i) => ({
@@ -69,7 +60,7 @@ export function retentionOf(state: LogState, nowMs: number): RetentionDecision {
         return segment.largestTimestampMs;
       },
     })),
-    config: state.context.config,
+    config: { ...state.context.config, ...limits },
     nowMs,
     logStartOffset: state.logStartOffset,
     highWatermark: readableEnd(state),

@@ -47,10 +47,15 @@ export function readBatches(state: LogState, offset: number, options: ReadOption
   const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
   const end = endFor(state, options.isolation ?? 'high_watermark');
   const { segments } = state;
+  let nextOffset = offset;
   for (let i = segments.floorIndex(offset); offset < end && i >= 0 && i < segments.count; i += 1) {
     const segment = segments.at(i);
     const from = segment.positionOf(offset);
-    if (from < 0) continue;
+    if (from < 0) {
+      // A gap reaches to the segment's end: there is nothing to come back for.
+      nextOffset = Math.min(end, segments.endOffset(i, state.nextOffset));
+      continue;
+    }
     const limit =
       end < segments.endOffset(i, state.nextOffset) ? readLimit(segment, end) : segment.size;
     if (limit <= from) break;
@@ -67,7 +72,7 @@ export function readBatches(state: LogState, offset: number, options: ReadOption
       to < segment.size ? offset : segments.endOffset(i, state.nextOffset),
     );
   }
-  return result(state, EMPTY, offset);
+  return result(state, EMPTY, nextOffset);
 }
 
 /** Position up to which batches lie wholly below offset `end`. */

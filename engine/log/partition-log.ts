@@ -27,6 +27,15 @@ import { openFileSystem } from '../io/index.js';
 import type { FileSystem } from '../io/port.js';
 import type { CompressionType, LogRecord, RecordInput } from '../types.js';
 import { type BatchOrigin, checkTimestamp, validateBatches } from './batch-validation.js';
+import {
+  type CompactionHost,
+  type CompactionOptions,
+  type CompactionReport,
+  compactLog,
+  firstDirtyOffset,
+  planOf,
+  SwapFailure,
+} from './cleaner.js';
 import { makeDurableDirectory } from './durable-directory.js';
 import { FlushQueue, poisonedBy } from './flush-queue.js';
 import { IndexCache } from './index-cache.js';
@@ -47,6 +56,7 @@ import { checkMarker, replayBatch } from './producer-replay.js';
 import { addSequence } from './producer-state.js';
 import { drawRollJitterMs, type RollReason, shouldRoll } from './roll.js';
 import { Segment } from './segment.js';
+import { writeTransactions } from './transaction-files.js';
 import { Waiters } from './waiters.js';
 
 export interface AppendOptions {
@@ -83,12 +93,23 @@ export class AppendResult {
   }
 }
 
-/** Where a log's recovery point, log start offset and clean-shutdown mark are kept between runs. */
+export interface CheckpointedOffsets {
+  readonly recoveryPoint: number;
+  readonly logStartOffset: number;
+  /** Everything below it has been compacted; 0 or left out: nothing is known to be. */
+  readonly cleanerOffset?: number;
+}
+
+export interface TakenCheckpoints extends CheckpointedOffsets {
+  readonly clean: boolean;
+}
+
+/** Where a log's offsets and its clean-shutdown mark are kept between runs. */
 export interface LogCheckpoints {
   /** What was kept; removes the clean-shutdown mark, so that a crash from now on is seen. */
-  take(): Promise<{ recoveryPoint: number; logStartOffset: number; clean: boolean }>;
+  take(): Promise<TakenCheckpoints>;
   /** Durable when it resolves. */
-  write(state: { recoveryPoint: number; logStartOffset: number }): Promise<void>;
+  write(state: CheckpointedOffsets): Promise<void>;
   /** After a clean close: writes the mark and lets go of the directory. */
   release(clean: boolean): Promise<void>;
 }
@@ -126,6 +147,7 @@ export type LogEvent =
   | { readonly kind: 'index-rebuilt'; readonly path: string; readonly cause: unknown }
   | { readonly kind: 'deleted'; readonly baseOffset: number; readonly reason: string }
   | { readonly kind: 'truncated'; readonly offset: number }
+  | { readonly kind: 'compacted'; readonly report: CompactionReport }
   | { readonly kind: 'poisoned'; readonly cause: unknown };
 
 const DEFAULT_INDEX_CACHE_BYTES = 64 * 1024 * 1024;
@@ -158,11 +180,14 @@ export class PartitionLog {
   #leaderEpoch: number;
   /** Segments with bytes that no sync has covered, oldest first. */
   #unsynced: Segment[];
+  /** Rolled, but not trimmed and on disk yet: the recovery point kept on disk stays below them. */
+  readonly #unsealed = new Set<Segment>();
   #directoryUnsynced = false;
   #epochVersionWritten: number;
   #unflushedRecords = 0;
   #flushTimer: NodeJS.Timeout | null = null;
   #truncating = false;
+  #compaction: AbortController | null = null;
   #closing: Promise<void> | null = null;
 
   private constructor(
@@ -178,7 +203,10 @@ export class PartitionLog {
     this.#onEvent = onEvent;
     this.#now = () => state.context.fs.clock.now();
     this.#leaderEpoch = options.leaderEpoch ?? Math.max(0, state.epochs.latestEpoch);
-    this.#unsynced = [state.segments.active];
+    // After a kill the page cache still holds what the last process never synced.
+    const { segments } = state;
+    this.#unsynced = segments.all().slice(Math.max(0, segments.floorIndex(state.recoveryPoint)));
+    this.#directoryUnsynced = !recovery.wasClean;
     this.#epochVersionWritten = recovery.epochsChanged ? -1 : state.epochs.version;
     this.#flushes = new FlushQueue({
       sync: () => this.#sync(),
@@ -212,7 +240,7 @@ export class PartitionLog {
     const early: LogEvent[] = [];
     const onEvent = options.onEvent ?? (() => undefined);
     const config = parseTopicConfig(options.config ?? {});
-    const { clean, logStartOffset, recoveryPoint } = await options.checkpoints.take();
+    const { clean, cleanerOffset = 0, ...offsets } = await options.checkpoints.take();
     const context = {
       fs: options.fs,
       directory: options.directory,
@@ -226,12 +254,15 @@ export class PartitionLog {
     };
     const { state, report } = await loadLog(context, {
       clean,
-      logStartOffset,
-      recoveryPoint,
+      cleanerOffset,
+      logStartOffset: offsets.logStartOffset,
+      recoveryPoint: offsets.recoveryPoint,
       ...(options.onProgress && { onProgress: options.onProgress }),
     });
     log = new PartitionLog(state, report, options, onEvent);
     for (const event of early) onEvent(event);
+    // A recovery point above the log's end must not outlive this: new appends would be taken for checked.
+    if (state.recoveryPoint < offsets.recoveryPoint) await log.#saveCheckpoint();
     return log;
   }
 
@@ -258,6 +289,16 @@ export class PartitionLog {
   /** Offset below which no transaction is open, at most the high watermark. */
   get lastStableOffset(): number {
     return Math.min(this.highWatermark, this.#state.producers.firstUnstableOffset ?? Infinity);
+  }
+
+  /** Where the uncompacted part begins. Kafka: the cleaner checkpoint. */
+  get firstDirtyOffset(): number {
+    return firstDirtyOffset(this.#state);
+  }
+
+  /** Bytes that compaction could clean, as a share of those and the clean ones: what min.cleanable.dirty.ratio is compared with. */
+  get cleanableRatio(): number {
+    return planOf(this.#state).dirtyRatio;
   }
 
   get leaderEpoch(): number {
@@ -289,9 +330,13 @@ export class PartitionLog {
   }
 
   /** What checkpoints may say of this log now. Their recovery point may be below `recoveryPoint`. */
-  get checkpointedOffsets(): { recoveryPoint: number; logStartOffset: number } {
-    const { recoveryPoint, logStartOffset } = this.#state;
-    return { recoveryPoint, logStartOffset };
+  get checkpointedOffsets(): CheckpointedOffsets {
+    const { logStartOffset, cleanerOffset } = this.#state;
+    let { recoveryPoint } = this.#state;
+    for (const { baseOffset: unsealed } of this.#unsealed) {
+      recoveryPoint = Math.min(recoveryPoint, unsealed);
+    }
+    return { recoveryPoint, logStartOffset, cleanerOffset };
   }
 
   get segmentCount(): number {
@@ -581,7 +626,10 @@ export class PartitionLog {
       if (offset <= this.#state.logStartOffset) return;
       maintenance.moveLogStart(this.#state, offset);
       await this.#saveCheckpoint();
-      await this.#retain();
+      await this.#retain({
+        retentionMs: Number.POSITIVE_INFINITY,
+        retentionBytes: Number.POSITIVE_INFINITY,
+      });
     });
   }
 
@@ -596,13 +644,56 @@ export class PartitionLog {
     });
   }
 
+  /**
+   * Compacts the log if it is due (cleanup.policy with compact): of each key only the latest record stays, with
+   * its offset. Runs in slices beside appends and reads; truncating or closing the log stops it. Fails with
+   * POLICY_VIOLATION, ABORTED (what was done stays), CORRUPT_MESSAGE (a damaged batch: nothing is rewritten),
+   * DISK_FULL. Kafka: LogCleaner.
+   */
+  compact(options?: CompactionOptions): Promise<CompactionReport> {
+    return this.#exclusive(async () => {
+      if (this.config.cleanupPolicy === 'delete') {
+        throw new VarveError(
+          'POLICY_VIOLATION',
+          'a log with cleanup.policy=delete is not compacted; add `compact` to the policy',
+        );
+      }
+      const stop = new AbortController();
+      this.#compaction = stop;
+      try {
+        const report = await compactLog(this.#compactionHost(stop.signal), options);
+        if (report.compacted) this.#onEvent({ kind: 'compacted', report });
+        return report;
+      } catch (error) {
+        if (error instanceof SwapFailure) this.#poison(error.cause);
+        throw this.#state.poisoned ?? error;
+      } finally {
+        this.#compaction = null;
+      }
+    });
+  }
+
+  #compactionHost(signal: AbortSignal): CompactionHost {
+    return {
+      state: this.#state,
+      signal,
+      settle: async () => {
+        await Promise.all(this.#background);
+        await this.#flushes.flush();
+      },
+      saveCheckpoint: () => this.#saveCheckpoint(),
+    };
+  }
+
   /** Cuts the log at `offset`: everything from it on is gone, durably, when this resolves. Kafka: truncateTo. */
   truncateTo(offset: number): Promise<void> {
     requireOffset(offset);
+    this.#compaction?.abort();
     return this.#exclusive(async () => {
       this.#truncating = true;
       try {
         await this.#settle();
+        await this.#lowerCheckpoints(offset);
         const created = await maintenance.truncateTo(this.#state, offset);
         if (created !== null) this.#unsynced = [];
         this.#unsynced = this.#unsynced.filter((segment) => this.#owns(segment));
@@ -624,10 +715,12 @@ export class PartitionLog {
   /** Forgets everything and starts again, empty, at `offset`. */
   truncateFullyAndStartAt(offset: number): Promise<void> {
     requireOffset(offset);
+    this.#compaction?.abort();
     return this.#exclusive(async () => {
       this.#truncating = true;
       try {
         await this.#settle();
+        await this.#lowerCheckpoints(0);
         await maintenance.startAt(this.#state, offset);
         this.#unsynced = [this.#state.segments.active];
         this.#directoryUnsynced = true;
@@ -656,6 +749,7 @@ export class PartitionLog {
     const state = this.#state;
     state.closed = true;
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
+    this.#compaction?.abort();
     this.#waiters.fail(closedError(this.directory));
     await this.#maintenance.run(async () => undefined);
     await this.#settle();
@@ -731,6 +825,7 @@ export class PartitionLog {
     }
     next.rollJitterMs = drawRollJitterMs(state.context.config);
     previous.becomeInactive();
+    this.#unsealed.add(previous);
     state.segments.add(next);
     this.#unsynced.push(next);
     this.#directoryUnsynced = true;
@@ -745,8 +840,11 @@ export class PartitionLog {
   async #finishRoll(previous: Segment, base: number, snapshot: Buffer): Promise<void> {
     await maintenance.writeSnapshot(this.#state, base, snapshot);
     await previous.seal();
-    await maintenance.writeTransactions(this.#state, previous);
+    await writeTransactions(this.#state, previous);
     await this.#flushes.flush();
+    // The trimmed length too: below the recovery point nobody looks for reserved space behind the data.
+    await previous.flush();
+    this.#unsealed.delete(previous);
     await this.#saveCheckpoint();
   }
 
@@ -873,9 +971,21 @@ export class PartitionLog {
     });
   }
 
-  async #retain(): Promise<number> {
+  /**
+   * Before the log is cut at `offset`: a crash half-way would leave checkpoints above the log's end, and what is
+   * appended there later would count as checked, or as compacted.
+   */
+  async #lowerCheckpoints(offset: number): Promise<void> {
     const state = this.#state;
-    const decision = maintenance.retentionOf(state, this.#now());
+    if (state.recoveryPoint <= offset && state.cleanerOffset <= offset) return;
+    state.recoveryPoint = Math.min(state.recoveryPoint, offset);
+    state.cleanerOffset = Math.min(state.cleanerOffset, offset);
+    await this.#saveCheckpoint();
+  }
+
+  async #retain(limits = {}): Promise<number> {
+    const state = this.#state;
+    const decision = maintenance.retentionOf(state, this.#now(), limits);
     if (decision.deletions.length === 0) return 0;
     if (decision.rollFirst) this.#roll('asked', 0);
     state.logStartOffset = Math.max(state.logStartOffset, decision.logStartOffset);
