@@ -206,14 +206,16 @@ class Loader {
   }
 
   /**
-   * Whether what follows a recovered segment must go: it was cut (Kafka's rule), or it ends in a hole, which a
-   * power failure leaves where a later segment's data reached the disk and this one's did not.
+   * Whether what follows a recovered segment must go: something is missing before it. Either bytes were cut (Kafka's
+   * rule), or it ends in a hole, which a power failure leaves where a later segment's data reached the disk and
+   * this one's did not. Bytes behind batches that lead up to the next segment are none that were acknowledged:
+   * a batch that was encoded here and then moved on, because the segment had to roll.
    */
   #endsHere(found: SegmentRecovery, fileBytes: number, next: Segment): boolean {
+    if (found.nextOffset === next.baseOffset) return false;
     if (found.cutBytes > 0) return true;
-    const hasHole = found.nextOffset < next.baseOffset;
     const compacted = this.#context.config.cleanupPolicy.includes('compact');
-    return hasHole && (!compacted || found.validBytes < fileBytes);
+    return !compacted || found.validBytes < fileBytes;
   }
 
   async #deleteSegments(segments: readonly Segment[]): Promise<void> {
