@@ -4,7 +4,7 @@ import { CLEAN_SHUTDOWN_FILE } from '../format/clean-shutdown.js';
 import type { MetaProperties } from '../format/meta-properties.js';
 import { openFileSystem } from '../io/index.js';
 import type { DirectoryLock, FileSystem } from '../io/port.js';
-import { makeDurableDirectory } from '../log/durable-directory.js';
+import { makeDurableDirectory, syncAncestors } from '../log/durable-directory.js';
 import { IndexCache } from '../log/index-cache.js';
 import type { LoadProgress } from '../log/log-loader.js';
 import { LOCK_FILE } from '../log/own-checkpoints.js';
@@ -106,7 +106,11 @@ export async function openParts(options: OpenDataDirectoryOptions): Promise<Data
  */
 async function takeMark(fs: FileSystem, directory: string): Promise<boolean> {
   const mark = join(directory, CLEAN_SHUTDOWN_FILE);
-  if (fs.stat(mark) === null) return false;
+  if (fs.stat(mark) === null) {
+    // A process that was killed may have left names here that no sync has covered.
+    await syncAncestors(fs, mark);
+    return false;
+  }
   await fs.remove(mark);
   await fs.syncDirectory(directory);
   return true;

@@ -155,3 +155,42 @@ describe('power failure before every step of', () => {
     }
   });
 });
+
+describe('kill before every step, then a power failure once the next process has flushed, of', () => {
+  it.each(ROWS)('$name', { timeout: 120_000 }, async ({ run, check }) => {
+    const seed = 5;
+    const trial = new SimulatedFileSystem({ seed });
+    const first = await prepared(trial);
+    const before = trial.steps;
+    await run(first, trial, () => undefined);
+    const steps = trial.steps - before;
+    await first.close();
+    for (let step = 1; step <= steps + 1; step += 1) {
+      const fs = new SimulatedFileSystem({ seed, faults: { crashAtStep: before + step } });
+      const data = await prepared(fs);
+      let isDone = false;
+      const done = () => {
+        isDone = true;
+      };
+      await run(data, fs, done).then(done, () => undefined);
+      const killed = fs.kill();
+      const next = await DataDirectory.open({ directory: DIRECTORY, fs: killed });
+      check(next, isDone);
+      const flushed = new Map<string, (number | null)[]>();
+      for (const topic of next.listTopics()) {
+        for (let p = 0; p < next.partitionCount(topic); p += 1) {
+          next.partition(topic, p).append([{ value: 'after the kill' }]);
+          await next.partition(topic, p).flush();
+        }
+        flushed.set(topic, ends(next, topic));
+      }
+      const reboot = killed.powerFail({ outcome: 'nothing' });
+      const again = await DataDirectory.open({ directory: DIRECTORY, fs: reboot });
+      expect(again.listTopics(), `step ${step}`).toEqual([...flushed.keys()]);
+      for (const [topic, expected] of flushed) {
+        expect(ends(again, topic), `step ${step}`).toEqual(expected);
+      }
+      await again.close();
+    }
+  });
+});
