@@ -25,6 +25,7 @@ class HandScheduler implements Scheduler {
 
 const CHECKPOINT_MS = 60_000;
 const RETENTION_MS = 300_000;
+const COMPACTION_MS = 15_000;
 const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
 
 async function simulated() {
@@ -169,6 +170,42 @@ describe('a data directory’s background work', () => {
     const again = await open();
     expect(again.partition('t', 1).logStartOffset).toBe(10);
     await again.close();
+  });
+
+  it('compacts the logs that are due, keeps how far it came, and stops for close', async () => {
+    const { fs, clock, scheduler, open, kinds } = await simulated();
+    const data = await open();
+    const config = { 'cleanup.policy': 'compact', 'min.cleanable.dirty.ratio': 0.1 };
+    await data.createTopic('c', { config });
+    await data.createTopic('plain');
+    for (const topic of ['c', 'plain']) {
+      for (let i = 0; i < 40; i += 1) {
+        data.partition(topic, 0).append([{ key: `k${i % 3}`, value: `${'x'.repeat(200)}${i}` }]);
+      }
+    }
+    clock.advance(1000);
+    scheduler.fire(COMPACTION_MS);
+    await expect.poll(() => data.partition('c', 0).cleanableRatio).toBe(0);
+    const { sizeBytes, firstDirtyOffset } = data.partition('c', 0);
+    expect(sizeBytes).toBeLessThan(data.partition('plain', 0).sizeBytes / 2);
+    expect(firstDirtyOffset).toBeGreaterThan(30);
+    expect(await data.compact()).toBe(0);
+    expect(kinds()).toEqual([]);
+    await data.close();
+    expect(text(fs, 'cleaner-offset-checkpoint')).toBe(`0\n1\nc 0 ${firstDirtyOffset}\n`);
+    const again = await open();
+    expect(again.partition('c', 0).firstDirtyOffset).toBe(firstDirtyOffset);
+    for (let i = 0; i < 200; i += 1) {
+      again.partition('c', 0).append([{ key: `k${i % 3}`, value: 'x'.repeat(300) }]);
+    }
+    const compacting = again.compact();
+    await again.close();
+    await compacting;
+    expect(kinds()).toEqual([]);
+    const third = await open();
+    expect(third.wasClean).toBe(true);
+    expect(third.partition('c', 0).logEndOffset).toBe(240);
+    await third.close();
   });
 
   it('retention makes room where a full disk refuses even the checkpoint', async () => {

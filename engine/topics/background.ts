@@ -26,10 +26,6 @@ export class BackgroundTasks {
     this.#onFailure = onFailure;
   }
 
-  get isStopped(): boolean {
-    return this.#stopped;
-  }
-
   /** `everyMs` Infinity: never. */
   add(task: string, everyMs: number, run: () => Promise<void>): void {
     if (everyMs === Number.POSITIVE_INFINITY) return;

@@ -6,9 +6,10 @@ import type { MetaProperties } from '../format/meta-properties.js';
 import type { DirectoryLock, FileSystemUsage } from '../io/port.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import { BackgroundTasks, systemScheduler } from './background.js';
-import { forEachLimited, Turns } from './concurrency.js';
+import { forEachLimited } from './concurrency.js';
 import type { DirectoryCheckpoints } from './directory-checkpoints.js';
 import type { EmitEvent } from './events.js';
+import { compactAll, type MaintenanceRound, retainAll } from './maintenance.js';
 import { type DataDirectoryParts, openParts } from './open-data-directory.js';
 import type { OpenDataDirectoryOptions } from './options.js';
 import type { PartitionEnvironment } from './partition-opener.js';
@@ -63,6 +64,8 @@ export interface DataDirectoryUsage {
 
 const DEFAULT_RETENTION_CHECK_MS = 5 * 60 * 1000;
 const DEFAULT_CHECKPOINT_MS = 60 * 1000;
+/** Kafka: log.cleaner.backoff.ms. */
+const DEFAULT_COMPACTION_CHECK_MS = 15 * 1000;
 const CLOSES_AT_ONCE = 16;
 
 /**
@@ -86,6 +89,7 @@ export class DataDirectory {
   readonly #removals: Removals;
   readonly #admin: TopicAdmin;
   readonly #background: BackgroundTasks;
+  readonly #stopping = new AbortController();
   #closing: Promise<void> | null = null;
 
   private constructor(parts: DataDirectoryParts, options: OpenDataDirectoryOptions) {
@@ -111,6 +115,13 @@ export class DataDirectory {
       options.retentionCheckMs ?? DEFAULT_RETENTION_CHECK_MS,
       async () => {
         await this.applyRetention();
+      },
+    );
+    this.#background.add(
+      'compaction',
+      options.compactionCheckMs ?? DEFAULT_COMPACTION_CHECK_MS,
+      async () => {
+        await this.compact();
       },
     );
   }
@@ -224,21 +235,13 @@ export class DataDirectory {
   /** Applies retention to every partition now. Returns the number of segments deleted. */
   async applyRetention(): Promise<number> {
     this.#requireOpen();
-    const turns = new Turns();
-    let deleted = 0;
-    for (const { topic, partition, log, cause } of [...this.#topics.handles()]) {
-      if (this.#background.isStopped) break;
-      if (log === null || cause !== null || log.isClosed) continue;
-      try {
-        deleted += await log.applyRetention();
-      } catch (error) {
-        // A topic deleted meanwhile.
-        if (log.isClosed) continue;
-        this.#emit({ kind: 'retention-failed', topic, partition, cause: error });
-      }
-      await turns.yieldIfDue();
-    }
-    return deleted;
+    return retainAll(this.#round());
+  }
+
+  /** Compacts every log that is due now (cleanup.policy with compact). Returns how many were. */
+  async compact(): Promise<number> {
+    this.#requireOpen();
+    return compactAll(this.#round());
   }
 
   usage(): DataDirectoryUsage {
@@ -286,6 +289,7 @@ export class DataDirectory {
         failures.push(cause);
       });
     try {
+      this.#stopping.abort();
       await this.#background.stop();
       await this.#admin.idle();
       await this.#removals.stop();
@@ -311,6 +315,14 @@ export class DataDirectory {
   #writeMark(): Promise<void> {
     const path = join(this.directory, CLEAN_SHUTDOWN_FILE);
     return this.#environment.fs.writeFileAtomic(path, encodeCleanShutdown({ brokerEpoch: -1 }));
+  }
+
+  #round(): MaintenanceRound {
+    return {
+      handles: this.#topics.handles(),
+      emit: this.#emit,
+      signal: this.#stopping.signal,
+    };
   }
 
   async #checkpointRound(): Promise<void> {

@@ -71,6 +71,12 @@ export type DataDirectoryEvent =
       readonly partition: number;
       readonly cause: unknown;
     }
+  | {
+      readonly kind: 'compaction-failed';
+      readonly topic: string;
+      readonly partition: number;
+      readonly cause: unknown;
+    }
   | { readonly kind: 'task-failed'; readonly task: string; readonly cause: unknown }
   /** A partition could not be closed cleanly: the next open recovers it. */
   | {

@@ -54,6 +54,7 @@ export async function openParts(options: OpenDataDirectoryOptions): Promise<Data
   };
   requireInterval('retentionCheckMs', options.retentionCheckMs);
   requireInterval('checkpointMs', options.checkpointMs);
+  requireInterval('compactionCheckMs', options.compactionCheckMs);
   const defaults = toOverrides(options.topicDefaults ?? {});
   await makeDurableDirectory(fs, directory);
   const lock = fs.lock(join(directory, LOCK_FILE));

@@ -22,6 +22,8 @@ export interface OpenDataDirectoryOptions {
   readonly openConcurrency?: number;
   /** Default 5 minutes; Infinity: never. Kafka: log.retention.check.interval.ms. */
   readonly retentionCheckMs?: number;
+  /** How often logs to be compacted are looked for. Default 15 seconds; Infinity: never. Kafka: log.cleaner.backoff.ms. */
+  readonly compactionCheckMs?: number;
   /** Default 60 seconds; Infinity: only at close. Kafka: log.flush.offset.checkpoint.interval.ms. */
   readonly checkpointMs?: number;
   /** Memory for indexes of sealed segments, all partitions together. Default 64 MiB. */
