@@ -8,9 +8,33 @@ export {
   type TopicConfigDescription,
   type TopicConfigInput,
 } from './config.js';
+export {
+  Consumer,
+  type ConsumerOptions,
+  type PollOptions,
+  type SeekTarget,
+} from './embedded/consumer.js';
+export type { ConsumedRecord, ConsumerIsolation } from './embedded/fetch-state.js';
+export type { PartitionSource, TopicPartition } from './embedded/partition-source.js';
+export {
+  type PartitionedRecord,
+  type Partitioner,
+  roundRobinPartitioner,
+  stickyPartitioner,
+} from './embedded/partitioner.js';
+export {
+  type Durability,
+  Producer,
+  type ProducerOptions,
+  type ProducerRecord,
+  type RecordMetadata,
+} from './embedded/producer.js';
+export { Store } from './embedded/store.js';
 export { type ErrorCode, isVarveError, VarveError } from './errors.js';
 export { type FileSystemOptions, openFileSystem } from './io/index.js';
 export type { FileSystem, FileSystemUsage } from './io/port.js';
+export type { CompactionOptions, CompactionReport } from './log/cleaner.js';
+export type { LoadProgress, RecoveryReport } from './log/log-loader.js';
 export type { LogRead, ReadIsolation, ReadOptions, TimestampAndOffset } from './log/log-reader.js';
 export {
   type AppendBatchesOptions,
@@ -21,6 +45,16 @@ export {
   PartitionLog,
   type TopicSettings,
 } from './log/partition-log.js';
+export type { RecordsOptions } from './log/record-iterator.js';
+export type {
+  DataDirectoryUsage,
+  OfflinePartition,
+  PartitionDescription,
+  TopicDescription,
+} from './topics/data-directory.js';
+export type { DataDirectoryEvent } from './topics/events.js';
+export type { OpenDataDirectoryOptions, OpenProgress } from './topics/options.js';
+export type { CreateTopicOptions, TopicSettingChanges } from './topics/topic-admin.js';
 export type {
   BytesOrText,
   CompressionType,

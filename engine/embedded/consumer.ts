@@ -36,10 +36,13 @@ export class Consumer {
   #assigned = new Map<string, FetchState>();
   #turn = 0;
   #closed = false;
+  readonly #onClose: () => void;
   readonly #closing = new AbortController();
 
-  constructor(source: PartitionSource, options: ConsumerOptions = {}) {
+  /** `onClose` tells an owner that keeps a list of its clients. */
+  constructor(source: PartitionSource, options: ConsumerOptions = {}, onClose = () => {}) {
     this.#source = source;
+    this.#onClose = onClose;
     this.#options = {
       maxPollRecords: options.maxPollRecords ?? 500,
       maxBytesPerPartition: options.maxBytesPerPartition ?? 1024 * 1024,
@@ -224,6 +227,7 @@ export class Consumer {
     this.#closed = true;
     this.#closing.abort();
     this.#assigned.clear();
+    this.#onClose();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

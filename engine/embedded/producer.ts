@@ -56,13 +56,16 @@ export class Producer {
   readonly #durability: Durability;
   readonly #partitioner: Partitioner;
   readonly #append: AppendOptions;
+  readonly #onClose: () => void;
   readonly #batches = new Map<string, Accumulator>();
   #drainScheduled = false;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
-  constructor(source: PartitionSource, options: ProducerOptions = {}) {
+  /** `onClose` tells an owner that keeps a list of its clients. */
+  constructor(source: PartitionSource, options: ProducerOptions = {}, onClose = () => {}) {
     this.#source = source;
+    this.#onClose = onClose;
     this.#batchBytes = wholeNumber('batchBytes', options.batchBytes ?? 16_384, 1, 2 ** 31 - 1);
     this.#lingerMs = wholeNumber('lingerMs', options.lingerMs ?? 0, 0, 2 ** 31 - 1);
     this.#durability = options.durability ?? 'memory';
@@ -142,6 +145,7 @@ export class Producer {
     this.#closed = true;
     this.#drain();
     this.#batches.clear();
+    this.#onClose();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

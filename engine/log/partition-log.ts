@@ -54,6 +54,7 @@ import { Mutex } from './mutex.js';
 import { OwnCheckpoints, requireNoOwner } from './own-checkpoints.js';
 import { checkMarker, replayBatch } from './producer-replay.js';
 import { addSequence } from './producer-state.js';
+import { iterateRecords, type RecordsOptions } from './record-iterator.js';
 import { drawRollJitterMs, type RollReason, shouldRoll } from './roll.js';
 import { Segment } from './segment.js';
 import { writeTransactions } from './transaction-files.js';
@@ -531,6 +532,38 @@ export class PartitionLog {
     return readRecord(this.#state, offset, options);
   }
 
+  /**
+   * Records from an offset to the end, or to `to`, in order. Their bytes are views. Fails with OFFSET_OUT_OF_RANGE
+   * and CORRUPT_MESSAGE.
+   */
+  records(options: RecordsOptions = {}): Generator<LogRecord, void, void> {
+    this.#requireOpen();
+    return iterateRecords(this.#state, options);
+  }
+
+  /** Like `records`, and then waits for more until `signal` aborts or the log is closed, which ends it quietly. */
+  async *follow(
+    options: RecordsOptions & { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<LogRecord, void, void> {
+    const { signal, to = Number.POSITIVE_INFINITY } = options;
+    let from = options.from ?? this.logStartOffset;
+    while (from < to && !signal?.aborted && !this.isClosed) {
+      for (const record of iterateRecords(this.#state, { ...options, from })) {
+        yield record;
+        from = record.offset + 1;
+        if (signal?.aborted || this.isClosed) return;
+      }
+      from = Math.max(from, Math.min(readableEnd(this.#state), to));
+      if (from >= to) return;
+      try {
+        await this.waitFor(from, signal);
+      } catch (error) {
+        if (isVarveError(error, 'ABORTED') || isVarveError(error, 'CLOSED')) return;
+        throw error;
+      }
+    }
+  }
+
   /** The first record with a timestamp at or above `timestampMs` (milliseconds since 1970), or null. */
   findByTimestamp(timestampMs: number): TimestampAndOffset | null {
     this.#requireOpen();
@@ -867,7 +900,9 @@ export class PartitionLog {
   #flushLater(ms: number): void {
     this.#flushTimer ??= setTimeout(() => {
       this.#flushTimer = null;
-      if (!this.#state.closed) this.#inBackground(this.#flushes.flush());
+      // Truncating syncs by itself, and no other sync may meet the segments it removes.
+      if (this.#state.closed || this.#truncating) return;
+      this.#inBackground(this.#flushes.flush());
     }, ms).unref();
   }
 
@@ -945,21 +980,22 @@ export class PartitionLog {
     // After a failed sync the kernel may have dropped the bytes: a second one would succeed without them.
     if (state.poisoned !== null) throw state.poisoned;
     const end = state.nextOffset;
-    const segments = [...this.#unsynced];
+    const covered = new Map(this.#unsynced.map((segment) => [segment, segment.size]));
     const flushed = this.#unflushedRecords;
     if (state.epochs.version !== this.#epochVersionWritten) {
       const { version } = state.epochs;
       await maintenance.writeEpochs(state);
       this.#epochVersionWritten = version;
     }
-    for (const segment of segments) await segment.flush();
+    for (const segment of covered.keys()) await segment.flush();
     if (this.#directoryUnsynced) {
       this.#directoryUnsynced = false;
       await state.context.fs.syncDirectory(this.directory);
     }
     this.#unflushedRecords -= flushed;
+    // A segment that was rolled meanwhile may have got batches that its own sync came too early for.
     this.#unsynced = this.#unsynced.filter(
-      (segment) => segment.isActive || !segments.includes(segment),
+      (segment) => segment.isActive || segment.size > (covered.get(segment) ?? -1),
     );
     if (end > state.recoveryPoint) state.recoveryPoint = Math.min(end, state.nextOffset);
   }
