@@ -113,13 +113,14 @@ export async function compactLog(
   const { clock } = state.context.fs;
   const startMs = clock.monotonic();
   const round = new Round(host, options);
-  const sealedEnd = state.segments.active.baseOffset;
-  // What compaction drops an old value for must be as durable as the old value was.
-  await host.settle();
   const plan = planOf(state);
-  const endOffset = Math.min(plan.endOffset, sealedEnd);
+  const { endOffset } = plan;
   const isDue = options.force === true ? state.segments.first.baseOffset < endOffset : plan.isDue;
-  if (isDue) await round.run(Math.min(plan.firstDirtyOffset, endOffset), endOffset);
+  if (isDue) {
+    // What compaction drops an old value for must be on disk: a newer value, and the marker that commits it.
+    await host.settle();
+    await round.run(Math.min(plan.firstDirtyOffset, endOffset), endOffset);
+  }
   return {
     compacted: isDue,
     dirtyRatio: plan.dirtyRatio,
@@ -286,7 +287,7 @@ class Round {
     const { state } = this.#host;
     const { fs, directory } = state.context;
     const { segments } = state;
-    const closings: Promise<void>[] = [];
+    let closing: Promise<PromiseSettledResult<void>[]> = Promise.resolve([]);
     let end = 0;
     const { deletedPaths } = await swapIn(fs, directory, cleaned, () => {
       const first = segments.indexOf(sources[0]!);
@@ -294,10 +295,10 @@ class Round {
       segments.replace(first, sources.length, cleaned);
       state.transactions.replaceRange(cleaned.baseOffset, end, kept);
       const sourcePaths = sources.flatMap((source) => source.filePaths());
-      for (const source of sources) closings.push(source.discard());
+      closing = Promise.allSettled(sources.map((source) => source.discard()));
       return { sourcePaths };
     });
-    await Promise.all(closings);
+    for (const closed of await closing) if (closed.status === 'rejected') throw closed.reason;
     for (const path of deletedPaths) await fs.remove(path);
     await deleteSnapshots(state, (at) => at > cleaned.baseOffset && at < end);
   }
