@@ -10,7 +10,7 @@ import { decodeProducerSnapshot } from '../format/producer-snapshot.js';
 import { parseSegmentFileName } from '../format/segment-file-name.js';
 import { makeDurableDirectory } from './durable-directory.js';
 import { LeaderEpochCache } from './leader-epoch-cache.js';
-import type { LogState } from './log-state.js';
+import { type LogState, readableEnd } from './log-state.js';
 import { replayBatch } from './producer-replay.js';
 import { ProducerState } from './producer-state.js';
 import { recoverSegment, type SegmentRecovery } from './recovery.js';
@@ -59,7 +59,12 @@ export async function loadLog(
   options: LoadOptions,
 ): Promise<{ state: LogState; report: RecoveryReport }> {
   const loader = new Loader(context, options);
-  return loader.load();
+  try {
+    return await loader.load();
+  } catch (error) {
+    await loader.abandon();
+    throw error;
+  }
 }
 
 class Loader {
@@ -69,10 +74,18 @@ class Loader {
   readonly #deletedFiles: string[] = [];
   readonly #rebuiltFiles: string[] = [];
   #epochsChanged = false;
+  /** Every segment there is an object of: what must be closed if opening fails. */
+  readonly #segments = new Set<Segment>();
 
   constructor(context: SegmentContext & { config: TopicConfig }, options: LoadOptions) {
     this.#context = context;
     this.#options = options;
+  }
+
+  /** Closes what was opened; what went wrong before counts, not what goes wrong here. */
+  async abandon(): Promise<void> {
+    const closings = [...this.#segments].map((segment) => segment.close({ keepReserved: true }));
+    await Promise.allSettled(closings);
   }
 
   async load(): Promise<{ state: LogState; report: RecoveryReport }> {
@@ -93,6 +106,7 @@ class Loader {
     if (segments.length === 0) {
       logStartOffset = this.#options.logStartOffset;
       const segment = Segment.create(this.#context, logStartOffset);
+      this.#segments.add(segment);
       segment.rollJitterMs = drawRollJitterMs(config);
       segments = [segment];
       nextOffset = logStartOffset;
@@ -157,7 +171,9 @@ class Loader {
     bases.sort((a, b) => a - b);
     return bases.map((base) => {
       const size = fs.stat(segmentPath(directory, base, 'log'))?.size ?? 0;
-      return Segment.attach(this.#context, base, size);
+      const segment = Segment.attach(this.#context, base, size);
+      this.#segments.add(segment);
+      return segment;
     });
   }
 
@@ -313,6 +329,8 @@ export async function reloadProducers(
   }
   replay(state, from);
   state.producers.advanceTo(state.nextOffset);
+  // Transactions whose markers can be read are decided; replaying cannot know how far that is.
+  state.producers.onHighWatermark(readableEnd(state));
 }
 
 function replay(state: LogState, offset: number): void {

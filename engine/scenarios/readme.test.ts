@@ -1,0 +1,58 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+/** The programs in the README, each run as a newcomer would: pasted into a file of a project that has varve. */
+const programs = [
+  ...readFileSync('README.md', 'utf8').matchAll(/^## (.+)$|```js\n([\s\S]*?)```/gm),
+].reduce<{ title: string; code: string }[]>((found, [, title, code]) => {
+  if (title !== undefined) return [...found, { title, code: '' }];
+  const last = found.pop()!;
+  return [...found, { title: last.title, code: last.code + code }];
+}, []);
+const runnable = programs.filter(({ code }) => code.includes('import '));
+
+let project: string;
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), 'varve-readme-'));
+  mkdirSync(join(project, 'node_modules'));
+  symlinkSync(resolve('.'), join(project, 'node_modules', 'varve'), 'dir');
+});
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+function run(title: string): string {
+  const program = runnable.find((candidate) => candidate.title === title);
+  if (program === undefined) throw new Error(`the README has no program under "${title}"`);
+  const file = join(project, 'program.mjs');
+  writeFileSync(file, program.code);
+  return execFileSync(process.execPath, [file], {
+    cwd: project,
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+}
+
+it('has three programs', () => {
+  expect(runnable.map(({ title }) => title)).toEqual([
+    'An embedded event log',
+    'A tail',
+    'A replay from a time',
+  ]);
+});
+
+it('an embedded event log prints what was sent, in order', () => {
+  const lines = run('An embedded event log').trim().split('\n');
+  expect(lines.map((line) => line.split(' ').slice(2).join(' '))).toEqual(['signed in', 'paid']);
+});
+
+it('a tail prints what happens after it started', () => {
+  expect(run('A tail')).toBe('0 something happened\n');
+});
+
+it('a replay prints the last five minutes', () => {
+  const lines = run('A replay from a time').trim().split('\n');
+  expect(lines).toHaveLength(5);
+  expect(lines[0]).toMatch(/reading 55$/);
+});
