@@ -118,11 +118,12 @@ export async function truncateTo(state: LogState, offset: number): Promise<Segme
     await startAt(state, offset);
     return segments.active;
   }
-  // Later segments first and from the end: after a crash half-way the log is merely cut less.
   const keep = segments.floorIndex(offset);
+  // Before anything changes: it reads the file, and what cannot be read is not cut.
+  const position = segments.at(keep).positionOf(offset);
+  // Later segments first and from the end: after a crash half-way the log is merely cut less.
   const later = segments.replace(keep + 1, segments.count - keep - 1);
   const active = segments.active;
-  const position = active.positionOf(offset);
   state.nextOffset = offset;
   state.recoveryPoint = Math.min(state.recoveryPoint, offset);
   state.logStartOffset = Math.min(state.logStartOffset, offset);

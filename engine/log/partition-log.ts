@@ -188,6 +188,8 @@ export class PartitionLog {
   #unflushedRecords = 0;
   #flushTimer: NodeJS.Timeout | null = null;
   #truncating = false;
+  /** Whether anything on disk may differ from what a clean open found: a log that was only read closes at once. */
+  #isTouched: boolean;
   #compaction: AbortController | null = null;
   #closing: Promise<void> | null = null;
 
@@ -209,6 +211,7 @@ export class PartitionLog {
     this.#unsynced = segments.all().slice(Math.max(0, segments.floorIndex(state.recoveryPoint)));
     this.#directoryUnsynced = !recovery.wasClean;
     this.#epochVersionWritten = recovery.epochsChanged ? -1 : state.epochs.version;
+    this.#isTouched = !recovery.wasClean || recovery.epochsChanged;
     this.#flushes = new FlushQueue({
       sync: () => this.#sync(),
       onFailure: (cause) => this.#poison(cause),
@@ -262,8 +265,16 @@ export class PartitionLog {
     });
     log = new PartitionLog(state, report, options, onEvent);
     for (const event of early) onEvent(event);
+    if (early.length > 0) log.#isTouched = true;
     // A recovery point above the log's end must not outlive this: new appends would be taken for checked.
-    if (state.recoveryPoint < offsets.recoveryPoint) await log.#saveCheckpoint();
+    if (state.recoveryPoint < offsets.recoveryPoint) {
+      try {
+        await log.#saveCheckpoint();
+      } catch (error) {
+        for (const segment of state.segments.all()) await segment.close({ keepReserved: true });
+        throw error;
+      }
+    }
     return log;
   }
 
@@ -617,6 +628,7 @@ export class PartitionLog {
     }
     this.#leaderEpoch = epoch;
     this.#state.epochs.assign(epoch, this.#state.nextOffset);
+    this.#isTouched = true;
   }
 
   /** The epoch that `offset` was written in, and where an epoch ends: what followers ask to find divergence. */
@@ -657,6 +669,7 @@ export class PartitionLog {
         );
       }
       if (offset <= this.#state.logStartOffset) return;
+      this.#isTouched = true;
       maintenance.moveLogStart(this.#state, offset);
       await this.#saveCheckpoint();
       await this.#retain({
@@ -694,6 +707,7 @@ export class PartitionLog {
       const stop = new AbortController();
       this.#compaction = stop;
       try {
+        this.#isTouched = true;
         const report = await compactLog(this.#compactionHost(stop.signal), options);
         if (report.compacted) this.#onEvent({ kind: 'compacted', report });
         return report;
@@ -724,6 +738,7 @@ export class PartitionLog {
     this.#compaction?.abort();
     return this.#exclusive(async () => {
       this.#truncating = true;
+      this.#isTouched = true;
       try {
         await this.#settle();
         await this.#lowerCheckpoints(offset);
@@ -751,6 +766,7 @@ export class PartitionLog {
     this.#compaction?.abort();
     return this.#exclusive(async () => {
       this.#truncating = true;
+      this.#isTouched = true;
       try {
         await this.#settle();
         await this.#lowerCheckpoints(0);
@@ -787,7 +803,7 @@ export class PartitionLog {
     await this.#maintenance.run(async () => undefined);
     await this.#settle();
     let failure: unknown = null;
-    if (state.poisoned === null) {
+    if (state.poisoned === null && this.#isTouched) {
       try {
         await maintenance.sealActive(state);
         this.#unsynced.push(state.segments.active);
@@ -857,6 +873,7 @@ export class PartitionLog {
       throw error;
     }
     next.rollJitterMs = drawRollJitterMs(state.context.config);
+    this.#isTouched = true;
     previous.becomeInactive();
     this.#unsealed.add(previous);
     state.segments.add(next);
@@ -883,6 +900,7 @@ export class PartitionLog {
 
   #appended(nextOffset: number, records: number): void {
     const state = this.#state;
+    this.#isTouched = true;
     const { epochs } = state;
     const { config } = state.context;
     if (epochs.latestEpoch < this.#leaderEpoch) epochs.assign(this.#leaderEpoch, state.nextOffset);
@@ -1023,6 +1041,7 @@ export class PartitionLog {
     const state = this.#state;
     const decision = maintenance.retentionOf(state, this.#now(), limits);
     if (decision.deletions.length === 0) return 0;
+    this.#isTouched = true;
     if (decision.rollFirst) this.#roll('asked', 0);
     state.logStartOffset = Math.max(state.logStartOffset, decision.logStartOffset);
     // The new start first: a crash in between must not bring back half of what was deleted. On a full disk it
@@ -1067,6 +1086,7 @@ export class PartitionLog {
   }
 
   #indexRebuilt(event: LogEvent & { readonly kind: 'index-rebuilt' }): void {
+    this.#isTouched = true;
     this.#onEvent(event);
     const segment = this.#state.segments.all().find(({ path }) => path === event.path);
     if (segment !== undefined && !segment.isActive) this.#inBackground(segment.saveIndexes());

@@ -466,8 +466,11 @@ export class Segment {
       size: this.size,
       maxBytes: this.size,
     });
-    await file.truncate(this.size);
-    await file.close();
+    try {
+      await file.truncate(this.size);
+    } finally {
+      await file.close();
+    }
     await this.saveIndexes();
   }
 

@@ -144,13 +144,16 @@ function endOfSwap(fs: FileSystem, directory: string, baseOffset: number): numbe
   const size = fs.stat(path)?.size ?? 0;
   const file = fs.openLog(path, { create: false, size, maxBytes: size, readOnly: true });
   let end = baseOffset + 1;
-  for (let position = 0; position + BATCH_OVERHEAD <= size; ) {
-    const window = file.window(position, BATCH_OVERHEAD);
-    const bytes = sizeInBytes(window.view, position - window.start);
-    if (bytes < BATCH_OVERHEAD) break;
-    end = lastOffset(window.view, position - window.start) + 1;
-    position += bytes;
+  try {
+    for (let position = 0; position + BATCH_OVERHEAD <= size; ) {
+      const window = file.window(position, BATCH_OVERHEAD);
+      const bytes = sizeInBytes(window.view, position - window.start);
+      if (bytes < BATCH_OVERHEAD) break;
+      end = lastOffset(window.view, position - window.start) + 1;
+      position += bytes;
+    }
+  } finally {
+    void file.close({ keepReserved: true });
   }
-  void file.close({ keepReserved: true });
   return end;
 }
