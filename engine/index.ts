@@ -35,16 +35,16 @@ export { type FileSystemOptions, openFileSystem } from './io/index.js';
 export type { FileSystem, FileSystemUsage } from './io/port.js';
 export type { CompactionOptions, CompactionReport } from './log/cleaner.js';
 export type { LoadProgress, RecoveryReport } from './log/log-loader.js';
-export type { LogRead, ReadIsolation, ReadOptions, TimestampAndOffset } from './log/log-reader.js';
 export {
   type AppendBatchesOptions,
   type AppendOptions,
   AppendResult,
   type LogEvent,
   type OpenLogOptions,
-  PartitionLog,
   type TopicSettings,
-} from './log/partition-log.js';
+} from './log/log-options.js';
+export type { LogRead, ReadIsolation, ReadOptions, TimestampAndOffset } from './log/log-reader.js';
+export { PartitionLog } from './log/partition-log.js';
 export type { RecordsOptions } from './log/record-iterator.js';
 export type {
   DataDirectoryUsage,

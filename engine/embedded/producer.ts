@@ -1,5 +1,6 @@
 import { VarveError } from '../errors.js';
-import type { AppendOptions, PartitionLog } from '../log/partition-log.js';
+import type { AppendOptions } from '../log/log-options.js';
+import type { PartitionLog } from '../log/partition-log.js';
 import type { BytesOrText, CompressionType, RecordInput } from '../types.js';
 import { type PartitionSource, partitionKey } from './partition-source.js';
 import { type Partitioner, stickyPartitioner } from './partitioner.js';

@@ -16,6 +16,7 @@ import type { Segment } from './segment.js';
 
 /** Records between two looks at the clock within one batch. */
 const RECORDS_PER_LOOK = 512;
+const SLOTS_PER_LOOK = 8192;
 /** A batch with more than this is kept by a view while other work gets its turn in the middle of it. */
 const LARGE_BATCH_RECORDS = 2048;
 
@@ -86,6 +87,7 @@ export class DirtyKeys {
     file.willRead(position, size - position);
     while (position < size && !this.isMapFull) {
       if (slices.isOver) await slices.pause();
+      if (this.map.needsGrowth) await this.#growMap(slices);
       const bytes = batchSizeAt(segment, position);
       const { buffer, view, start } = file.window(position, bytes);
       const at = position - start;
@@ -109,7 +111,14 @@ export class DirtyKeys {
   async #addLargeBatch(batch: Buffer, slices: Slices): Promise<void> {
     const view = new DataView(batch.buffer, batch.byteOffset, batch.length);
     this.#cursor.reset(batch, view, 0);
-    while (this.#addRecords(RECORDS_PER_LOOK)) if (slices.isOver) await slices.pause();
+    while (this.#addRecords(RECORDS_PER_LOOK)) {
+      if (slices.isOver) await slices.pause();
+      if (this.map.needsGrowth) await this.#growMap(slices);
+    }
+  }
+
+  async #growMap(slices: Slices): Promise<void> {
+    while (!this.map.grow(SLOTS_PER_LOOK)) if (slices.isOver) await slices.pause();
   }
 
   /** Adds up to `count` records of the cursor's batch; false when there are no more, or no room for them. */

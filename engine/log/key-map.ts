@@ -12,9 +12,25 @@ const FIRST_ARENA_BYTES = 16 * 1024;
 const ARENA_START = 1;
 /** First byte of a key in the arena: its length; from this one on a uint32 with the length follows. */
 const LONG_KEY = 255;
+/** Memory for keys at the start, as a share of the budget: it costs address space until keys fill it. */
+const ARENA_SHARE = 1 / 4;
+/** A larger table is grown in steps, by whoever asks `needsGrowth`, while there is still room for this many keys. */
+const STEPPED_SLOTS = 64 * 1024;
+const KEYS_AHEAD = 8 * 1024;
 /** Above this share the table doubles; where the budget forbids that, it fills up to the other one. */
 const GROW_LOAD = 0.7;
 const FULL_LOAD = 0.9;
+
+class Table {
+  readonly words: Int32Array;
+  readonly offsets: Float64Array;
+
+  constructor(slots: number) {
+    const memory = new ArrayBuffer(slots * SLOT_BYTES);
+    this.words = new Int32Array(memory);
+    this.offsets = new Float64Array(memory);
+  }
+}
 
 /**
  * Key -> latest offset, for compaction. Exact: the keys themselves are kept and compared, so two keys
@@ -35,6 +51,9 @@ export class OffsetMap {
   #offsets: Float64Array;
   #arena: Buffer;
   #arenaEnd = ARENA_START;
+  /** The table that is being filled from the present one, and the slots moved so far. */
+  #growing: Table | null = null;
+  #moved = 0;
 
   constructor(maxBytes: number = DEFAULT_DEDUPE_BUFFER_BYTES, seed = randomSeed()) {
     const least = FIRST_SLOTS * SLOT_BYTES + FIRST_ARENA_BYTES;
@@ -47,10 +66,11 @@ export class OffsetMap {
     }
     this.maxBytes = maxBytes;
     this.#seed = seed;
-    const table = new ArrayBuffer(FIRST_SLOTS * SLOT_BYTES);
-    this.#words = new Int32Array(table);
-    this.#offsets = new Float64Array(table);
-    this.#arena = Buffer.allocUnsafeSlow(FIRST_ARENA_BYTES);
+    const table = new Table(FIRST_SLOTS);
+    this.#words = table.words;
+    this.#offsets = table.offsets;
+    const arenaBytes = Math.max(FIRST_ARENA_BYTES, Math.floor(maxBytes * ARENA_SHARE));
+    this.#arena = Buffer.allocUnsafeSlow(arenaBytes);
   }
 
   /** Keys held. */
@@ -74,6 +94,7 @@ export class OffsetMap {
    */
   put(buffer: Uint8Array, start: number, end: number, offset: number): boolean {
     assert(start >= 0 && start <= end && end <= buffer.length, 'key outside its buffer');
+    assert(this.#growing === null, 'nothing is put while the table grows');
     const hash = hashOf(buffer, start, end, this.#seed);
     let slot = this.#find(buffer, start, end, hash);
     if (this.#words[slot * 4 + 1] === 0) {
@@ -173,13 +194,27 @@ export class OffsetMap {
   }
 
   #growTable(): void {
-    const slots = this.#slots * 2;
-    if (slots * SLOT_BYTES + this.#arena.length > this.maxBytes) return;
-    const table = new ArrayBuffer(slots * SLOT_BYTES);
-    const words = new Int32Array(table);
-    const offsets = new Float64Array(table);
-    const mask = slots - 1;
-    for (let old = 0; old < this.#slots; old++) {
+    if (!this.#canGrow) return;
+    while (!this.grow(this.#slots));
+  }
+
+  get #canGrow(): boolean {
+    return this.#slots * 2 * SLOT_BYTES + this.#arena.length <= this.maxBytes;
+  }
+
+  /** The table is large and nearly full: `grow` it before many more keys are put, or one `put` will at once. */
+  get needsGrowth(): boolean {
+    const soonFull = this.#size + KEYS_AHEAD >= this.#slots * GROW_LOAD;
+    return this.#growing !== null || (soonFull && this.#slots >= STEPPED_SLOTS && this.#canGrow);
+  }
+
+  /** Moves `slots` slots into a table of twice the size; true when that is done. In between, nothing is put or got. */
+  grow(slots: number): boolean {
+    this.#growing ??= new Table(this.#slots * 2);
+    const { words, offsets } = this.#growing;
+    const mask = this.#slots * 2 - 1;
+    const end = Math.min(this.#slots, this.#moved + slots);
+    for (let old = this.#moved; old < end; old++) {
       if (this.#words[old * 4 + 1] === 0) continue;
       const hash = this.#words[old * 4] as number;
       let slot = hash & mask;
@@ -188,9 +223,14 @@ export class OffsetMap {
       words[slot * 4 + 1] = this.#words[old * 4 + 1] as number;
       offsets[slot * 2 + 1] = this.#offsets[old * 2 + 1] as number;
     }
+    this.#moved = end;
+    if (end < this.#slots) return false;
     this.#words = words;
     this.#offsets = offsets;
-    this.#slots = slots;
+    this.#slots *= 2;
+    this.#growing = null;
+    this.#moved = 0;
+    return true;
   }
 }
 

@@ -11,7 +11,7 @@ import {
 import { parsePartitionDirectoryName } from '../format/partition-directory-name.js';
 import type { DirectoryLock, FileSystem } from '../io/port.js';
 import { syncAncestors } from './durable-directory.js';
-import type { CheckpointedOffsets, LogCheckpoints, TakenCheckpoints } from './partition-log.js';
+import type { CheckpointedOffsets, LogCheckpoints, TakenCheckpoints } from './log-options.js';
 
 const MAX_CHECKPOINT_BYTES = 1024 * 1024;
 export const LOCK_FILE = '.lock';

@@ -1,10 +1,5 @@
 import { assert } from '../assert.js';
-import {
-  parseTopicConfig,
-  type TopicConfig,
-  type TopicConfigInput,
-  type TopicConfigValue,
-} from '../config.js';
+import { parseTopicConfig, type TopicConfig } from '../config.js';
 import { isVarveError, VarveError } from '../errors.js';
 import {
   assignOffsetAndEpoch,
@@ -24,9 +19,8 @@ import {
 import { BatchOptions, batchSizeBound, writeBatch } from '../format/batch-writer.js';
 import { BATCH_OVERHEAD } from '../format/layout.js';
 import { openFileSystem } from '../io/index.js';
-import type { FileSystem } from '../io/port.js';
-import type { CompressionType, LogRecord, RecordInput } from '../types.js';
-import { type BatchOrigin, checkTimestamp, validateBatches } from './batch-validation.js';
+import type { LogRecord, RecordInput } from '../types.js';
+import { checkTimestamp, validateBatches } from './batch-validation.js';
 import {
   type CompactionHost,
   type CompactionOptions,
@@ -39,8 +33,19 @@ import {
 import { makeDurableDirectory } from './durable-directory.js';
 import { FlushQueue, poisonedBy } from './flush-queue.js';
 import { IndexCache } from './index-cache.js';
-import { type LoadProgress, loadLog, type RecoveryReport } from './log-loader.js';
+import { loadLog, type RecoveryReport } from './log-loader.js';
 import * as maintenance from './log-maintenance.js';
+import {
+  type AppendBatchesOptions,
+  type AppendOptions,
+  AppendResult,
+  type CheckpointedOffsets,
+  type LoadLogOptions,
+  type LogCheckpoints,
+  type LogEvent,
+  type OpenLogOptions,
+  type TopicSettings,
+} from './log-options.js';
 import {
   findByTimestamp,
   type LogRead,
@@ -59,97 +64,6 @@ import { drawRollJitterMs, type RollReason, shouldRoll } from './roll.js';
 import { Segment } from './segment.js';
 import { writeTransactions } from './transaction-files.js';
 import { Waiters } from './waiters.js';
-
-export interface AppendOptions {
-  /** Default `none`. */
-  readonly compression?: CompressionType;
-  /** The codec's own scale; default: the codec's default. */
-  readonly compressionLevel?: number;
-  /** Idempotence: a producer id at or above 0 makes duplicates recognisable by epoch and sequence. */
-  readonly producerId?: number;
-  readonly producerEpoch?: number;
-  readonly baseSequence?: number;
-  readonly isTransactional?: boolean;
-}
-
-export interface AppendBatchesOptions {
-  readonly origin?: BatchOrigin;
-  /** Check each batch's CRC before it is accepted. Default true; false only for bytes checked a moment ago. */
-  readonly checkCrcs?: boolean;
-  /** Look at every record of uncompressed batches too. Default false: readers check them. */
-  readonly checkRecords?: boolean;
-}
-
-/** What an append did. */
-export class AppendResult {
-  readonly baseOffset: number;
-  readonly lastOffset: number;
-  /** True: the producer's batch was there already; nothing was appended and the offsets are the original's. */
-  readonly isDuplicate: boolean;
-
-  constructor(baseOffset: number, lastOffset: number, isDuplicate: boolean) {
-    this.baseOffset = baseOffset;
-    this.lastOffset = lastOffset;
-    this.isDuplicate = isDuplicate;
-  }
-}
-
-export interface CheckpointedOffsets {
-  readonly recoveryPoint: number;
-  readonly logStartOffset: number;
-  /** Everything below it has been compacted; 0 or left out: nothing is known to be. */
-  readonly cleanerOffset?: number;
-}
-
-export interface TakenCheckpoints extends CheckpointedOffsets {
-  readonly clean: boolean;
-}
-
-/** Where a log's offsets and its clean-shutdown mark are kept between runs. */
-export interface LogCheckpoints {
-  /** What was kept; removes the clean-shutdown mark, so that a crash from now on is seen. */
-  take(): Promise<TakenCheckpoints>;
-  /** Durable when it resolves. */
-  write(state: CheckpointedOffsets): Promise<void>;
-  /** After a clean close: writes the mark and lets go of the directory. */
-  release(clean: boolean): Promise<void>;
-}
-
-/** Settings by Kafka's dotted names or in camel case. */
-export type TopicSettings = TopicConfigInput | Readonly<Record<string, TopicConfigValue>>;
-
-export interface OpenLogOptions {
-  /** Made if it is not there. Named `<topic>-<partition>` it can be moved under a Kafka broker. */
-  readonly directory: string;
-  /** Topic settings by Kafka's name or in camel case; see `describeTopicConfig`. */
-  readonly config?: TopicSettings;
-  /** Default: mmap where it is to be had, else positioned reads and writes. */
-  readonly fs?: FileSystem;
-  readonly leaderEpoch?: number;
-  readonly onProgress?: (progress: LoadProgress) => void;
-  readonly onEvent?: (event: LogEvent) => void;
-}
-
-export interface LoadLogOptions {
-  readonly directory: string;
-  readonly fs: FileSystem;
-  readonly config?: TopicSettings;
-  readonly checkpoints: LogCheckpoints;
-  readonly indexes?: IndexCache;
-  /** Epoch of batches appended here. Default 0. */
-  readonly leaderEpoch?: number;
-  readonly onProgress?: (progress: LoadProgress) => void;
-  readonly onEvent?: (event: LogEvent) => void;
-}
-
-/** What a log tells its owner; for logging and metrics. */
-export type LogEvent =
-  | { readonly kind: 'rolled'; readonly baseOffset: number; readonly reason: RollReason | 'asked' }
-  | { readonly kind: 'index-rebuilt'; readonly path: string; readonly cause: unknown }
-  | { readonly kind: 'deleted'; readonly baseOffset: number; readonly reason: string }
-  | { readonly kind: 'truncated'; readonly offset: number }
-  | { readonly kind: 'compacted'; readonly report: CompactionReport }
-  | { readonly kind: 'poisoned'; readonly cause: unknown };
 
 const DEFAULT_INDEX_CACHE_BYTES = 64 * 1024 * 1024;
 const NO_OPTIONS: AppendOptions = {};
@@ -869,7 +783,7 @@ export class PartitionLog {
     try {
       if (bytes > 0) next.file.reserve(bytes);
     } catch (error) {
-      this.#inBackground(next.discard().then(() => state.context.fs.remove(next.path)));
+      this.#takeBack(next);
       throw error;
     }
     next.rollJitterMs = drawRollJitterMs(state.context.config);
@@ -884,6 +798,22 @@ export class PartitionLog {
     this.#inBackground(this.#finishRoll(previous, base, snapshot));
     this.#onEvent({ kind: 'rolled', baseOffset: base, reason });
     return next;
+  }
+
+  /**
+   * A segment that got no space goes at once: found after a crash, it would end the one before it at its base
+   * offset, whatever that has taken meanwhile.
+   */
+  #takeBack(segment: Segment): void {
+    const { fs } = this.#state.context;
+    const doomed = `${segment.path}.deleted`;
+    try {
+      fs.rename(segment.path, doomed);
+    } catch (error) {
+      this.#poison(error);
+    }
+    this.#directoryUnsynced = true;
+    this.#inBackground(segment.discard().then(() => fs.remove(doomed)));
   }
 
   /** What rolling leaves for later, off the append path. Kafka flushes the old segment in the background too. */

@@ -10,7 +10,7 @@ import {
 } from '../format/offset-checkpoint.js';
 import type { PartitionName } from '../format/partition-directory-name.js';
 import type { FileSystem } from '../io/port.js';
-import type { LogCheckpoints } from '../log/partition-log.js';
+import type { LogCheckpoints } from '../log/log-options.js';
 import type { EmitEvent } from './events.js';
 
 const MAX_FILE_BYTES = 256 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import type { RecoveryReport } from '../log/log-loader.js';
-import type { LogEvent } from '../log/partition-log.js';
+import type { LogEvent } from '../log/log-options.js';
 
 /** What a data directory tells its owner; for logging and metrics. Nothing here needs an answer. */
 export type DataDirectoryEvent =

@@ -1,6 +1,6 @@
 import type { FileSystem } from '../io/port.js';
 import type { LoadProgress } from '../log/log-loader.js';
-import type { TopicSettings } from '../log/partition-log.js';
+import type { TopicSettings } from '../log/log-options.js';
 import type { Scheduler } from './background.js';
 import type { DataDirectoryEvent } from './events.js';
 

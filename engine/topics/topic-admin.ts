@@ -1,8 +1,8 @@
 import { VarveError } from '../errors.js';
 import { topicNamesCollide, validateTopicName } from '../format/topic-name.js';
 import { randomUuid } from '../format/uuid.js';
+import type { TopicSettings } from '../log/log-options.js';
 import { Mutex } from '../log/mutex.js';
-import type { TopicSettings } from '../log/partition-log.js';
 import { forEachLimited } from './concurrency.js';
 import { renameForDeletion } from './discover-topics.js';
 import type { PartitionHandle } from './partition-handle.js';

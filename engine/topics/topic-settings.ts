@@ -4,7 +4,7 @@ import {
   parseTopicConfig,
   type TopicConfig,
 } from '../config.js';
-import type { TopicSettings } from '../log/partition-log.js';
+import type { TopicSettings } from '../log/log-options.js';
 
 /** Settings that differ from the defaults: Kafka's names, Kafka's text for the values. */
 export type TopicOverrides = Readonly<Record<string, string>>;
