@@ -5,7 +5,6 @@ import { Random } from './random.js';
 import { SimulatedClock } from './simulated-clock.js';
 import { type CrashStyle, Disk } from './simulated-disk.js';
 import { FileContent } from './simulated-file-content.js';
-import type { SimulatedLogFile } from './simulated-log-file.js';
 import { type Phase, RandomScheduler, type Scheduler } from './simulated-scheduler.js';
 
 export interface SimulationOptions {
@@ -51,6 +50,13 @@ export interface Reboot {
   readonly disk: Disk;
 }
 
+/** An open log file as the machine sees it: what of its buffer a crash may leave on disk. */
+export interface OpenFile {
+  readonly content: FileContent;
+  readonly size: number;
+  uncommitted(): Buffer;
+}
+
 /** The machine under a simulated file system: its disk, its open files, its faults and its end. */
 export class Machine {
   readonly clock: Clock;
@@ -61,7 +67,7 @@ export class Machine {
   readonly poisonReleased: boolean;
   readonly reservationBytes: number;
   readonly staleTail: 'cut-durably' | 'cut' | 'overwrite';
-  readonly open = new Set<SimulatedLogFile>();
+  readonly open = new Set<OpenFile>();
   /** Steps that changed something so far. */
   steps = 0;
   /** Why the machine is down. */
@@ -123,7 +129,7 @@ export class Machine {
     this.assertUp();
   }
 
-  closed(file: SimulatedLogFile): void {
+  closed(file: OpenFile): void {
     this.open.delete(file);
     this.disk.release(file.content);
   }
