@@ -52,6 +52,8 @@ export interface Reboot {
 
 /** An open log file as the machine sees it: what of its buffer a crash may leave on disk. */
 export interface OpenFile {
+  path: string;
+  readonly mappings: number;
   readonly content: FileContent;
   readonly size: number;
   uncommitted(): Buffer;
