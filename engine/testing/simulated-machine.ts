@@ -54,6 +54,8 @@ export interface Reboot {
 export interface OpenFile {
   path: string;
   readonly mappings: number;
+  readonly mappedBytes: number;
+  readonly reservedBytes: number;
   readonly content: FileContent;
   readonly size: number;
   uncommitted(): Buffer;
