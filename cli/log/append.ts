@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { isVarveError, VarveError } from '../../engine/errors.js';
 import { BATCH_OVERHEAD, MAX_RECORD_OVERHEAD } from '../../engine/format/layout.js';
 import { PartitionLog } from '../../engine/log/partition-log.js';
@@ -62,6 +62,9 @@ export async function appendLines(directory: string, options: AppendCommandOptio
 
 async function openInput(path: string): Promise<NodeJS.ReadableStream & { destroy(): void }> {
   if (path === '-') return process.stdin;
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new VarveError('INVALID_ARGUMENT', `cannot read ${path}: it is a directory`);
+  }
   const stream = createReadStream(path, { highWaterMark: 1 << 20 });
   try {
     await new Promise<void>((resolve, reject) => {

@@ -67,7 +67,7 @@ function entryAt(
       offset: baseOffset + timeIndexRelativeOffset(view, at),
     };
   }
-  return { ...readTransactionIndexEntry(view, at) };
+  return { version: view.getInt16(at), ...readTransactionIndexEntry(view, at) };
 }
 
 function producer(entry: ReturnType<typeof decodeProducerSnapshot>[number]): SideEntry {

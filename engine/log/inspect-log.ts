@@ -63,6 +63,8 @@ export class LogInspector {
       if (base === null) return;
       const scan = this.#openAt(base, next);
       if (scan === null) continue;
+      // Compaction may leave nothing between two segments' ends: never look back for it.
+      next = Math.max(next, base);
       try {
         let slice = scan.position + SLICE_BYTES;
         while (await this.#advance(scan)) {

@@ -163,7 +163,8 @@ class SegmentCheck {
         `offset ${last} is more than 2^31-1 above the segment's base offset ${base}`,
       );
     } else {
-      if (first > this.#nextOffset) this.#gaps += 1;
+      // Behind damage a gap says nothing new.
+      if (first > this.#nextOffset && this.#cutAt === null) this.#gaps += 1;
       this.#nextOffset = last + 1;
     }
     this.#records += recordsCount(view, at);
