@@ -4,14 +4,9 @@ import { isVarveError, VarveError } from '../errors.js';
 import {
   assignOffsetAndEpoch,
   baseOffset,
-  baseSequence,
-  isControl,
-  isTransactional,
   lastOffset,
-  lastSequence,
   maxTimestamp,
   partitionLeaderEpoch,
-  producerEpoch,
   producerId,
   setMaxTimestamp,
   sizeInBytes,
@@ -31,8 +26,9 @@ import {
   SwapFailure,
 } from './cleaner.js';
 import { makeDurableDirectory } from './durable-directory.js';
-import { FlushQueue, poisonedBy } from './flush-queue.js';
+import { poisonedBy } from './flush-queue.js';
 import { IndexCache } from './index-cache.js';
+import { LogDurability } from './log-durability.js';
 import { loadLog, type RecoveryReport } from './log-loader.js';
 import * as maintenance from './log-maintenance.js';
 import {
@@ -57,12 +53,12 @@ import {
 import { type LogState, readableEnd, requireOffset } from './log-state.js';
 import { Mutex } from './mutex.js';
 import { OwnCheckpoints, requireNoOwner } from './own-checkpoints.js';
-import { checkMarker, replayBatch } from './producer-replay.js';
-import { addSequence } from './producer-state.js';
+import { checkProducer, checkReadyProducers, updateProducer } from './producer-gate.js';
+import { replayBatch } from './producer-replay.js';
 import { iterateRecords, type RecordsOptions } from './record-iterator.js';
+import { busy, closedError, largerThanSegment, requireKeys, tooLarge } from './refusals.js';
 import { drawRollJitterMs, type RollReason, shouldRoll } from './roll.js';
 import { Segment } from './segment.js';
-import { writeTransactions } from './transaction-files.js';
 import { Waiters } from './waiters.js';
 
 const DEFAULT_INDEX_CACHE_BYTES = 64 * 1024 * 1024;
@@ -83,27 +79,15 @@ export class PartitionLog {
   readonly recovery: RecoveryReport;
   readonly #state: LogState;
   readonly #checkpoints: LogCheckpoints;
-  readonly #flushes: FlushQueue;
   readonly #waiters = new Waiters();
+  readonly #durability: LogDurability;
   readonly #maintenance = new Mutex();
-  readonly #checkpointWrites = new Mutex();
-  readonly #background = new Set<Promise<void>>();
   readonly #onEvent: (event: LogEvent) => void;
   readonly #batch = new BatchOptions();
   readonly #incoming = { bytes: 0, lastOffset: 0, maxTimestampMs: -1 };
   readonly #now: () => number;
   #leaderEpoch: number;
-  /** Segments with bytes that no sync has covered, oldest first. */
-  #unsynced: Segment[];
-  /** Rolled, but not trimmed and on disk yet: the recovery point kept on disk stays below them. */
-  readonly #unsealed = new Set<Segment>();
-  #directoryUnsynced = false;
-  #epochVersionWritten: number;
-  #unflushedRecords = 0;
-  #flushTimer: NodeJS.Timeout | null = null;
   #truncating = false;
-  /** Whether anything on disk may differ from what a clean open found: a log that was only read closes at once. */
-  #isTouched: boolean;
   #compaction: AbortController | null = null;
   #closing: Promise<void> | null = null;
 
@@ -120,15 +104,9 @@ export class PartitionLog {
     this.#onEvent = onEvent;
     this.#now = () => state.context.fs.clock.now();
     this.#leaderEpoch = options.leaderEpoch ?? Math.max(0, state.epochs.latestEpoch);
-    // After a kill the page cache still holds what the last process never synced.
-    const { segments } = state;
-    this.#unsynced = segments.all().slice(Math.max(0, segments.floorIndex(state.recoveryPoint)));
-    this.#directoryUnsynced = !recovery.wasClean;
-    this.#epochVersionWritten = recovery.epochsChanged ? -1 : state.epochs.version;
-    this.#isTouched = !recovery.wasClean || recovery.epochsChanged;
-    this.#flushes = new FlushQueue({
-      sync: () => this.#sync(),
-      onFailure: (cause) => this.#poison(cause),
+    this.#durability = new LogDurability(state, recovery, {
+      checkpoints: options.checkpoints,
+      onPoisoned: (cause) => onEvent({ kind: 'poisoned', cause }),
     });
   }
 
@@ -179,11 +157,11 @@ export class PartitionLog {
     });
     log = new PartitionLog(state, report, options, onEvent);
     for (const event of early) onEvent(event);
-    if (early.length > 0) log.#isTouched = true;
+    if (early.length > 0) log.#durability.isTouched = true;
     // A recovery point above the log's end must not outlive this: new appends would be taken for checked.
     if (state.recoveryPoint < offsets.recoveryPoint) {
       try {
-        await log.#saveCheckpoint();
+        await log.#durability.saveCheckpoint();
       } catch (error) {
         for (const segment of state.segments.all()) await segment.close({ keepReserved: true });
         throw error;
@@ -257,12 +235,7 @@ export class PartitionLog {
 
   /** What checkpoints may say of this log now. Their recovery point may be below `recoveryPoint`. */
   get checkpointedOffsets(): CheckpointedOffsets {
-    const { logStartOffset, cleanerOffset } = this.#state;
-    let { recoveryPoint } = this.#state;
-    for (const { baseOffset: unsealed } of this.#unsealed) {
-      recoveryPoint = Math.min(recoveryPoint, unsealed);
-    }
-    return { recoveryPoint, logStartOffset, cleanerOffset };
+    return this.#durability.checkpointedOffsets;
   }
 
   get segmentCount(): number {
@@ -312,7 +285,7 @@ export class PartitionLog {
     batch.now = this.#now();
     const last = baseOffset + count - 1;
     if (batch.producerId >= 0) {
-      const duplicate = this.#checkProducer(batch, count);
+      const duplicate = checkProducer(state.producers, batch, count);
       if (duplicate !== null) return duplicate;
     }
     if (config.cleanupPolicy !== 'delete') requireKeys(records);
@@ -344,7 +317,7 @@ export class PartitionLog {
       throw error;
     }
     segment.accept(bytes, last, batch.maxTimestamp);
-    if (batch.producerId >= 0) this.#updateProducer(batch, baseOffset, last);
+    if (batch.producerId >= 0) updateProducer(state.producers, batch, { first: baseOffset, last });
     this.#appended(last + 1, count);
     return new AppendResult(baseOffset, last, false);
   }
@@ -387,7 +360,7 @@ export class PartitionLog {
     const assigns = origin !== 'replication';
     const plan = this.#planOf(sourceView, source.length, assigns);
     if (assigns) {
-      const duplicate = this.#checkReadyProducers(source, sourceView);
+      const duplicate = checkReadyProducers(state.producers, source, sourceView);
       if (duplicate !== null) return duplicate;
     }
     let segment = state.segments.active;
@@ -510,7 +483,7 @@ export class PartitionLog {
     if (state.closed) return Promise.reject(closedError(this.directory));
     if (this.#truncating)
       return this.#maintenance.run(async () => undefined).then(() => this.flush());
-    return this.#flushes.flush();
+    return this.#durability.flush();
   }
 
   /** Starts a new segment now, unless the active one is empty. */
@@ -542,7 +515,7 @@ export class PartitionLog {
     }
     this.#leaderEpoch = epoch;
     this.#state.epochs.assign(epoch, this.#state.nextOffset);
-    this.#isTouched = true;
+    this.#durability.isTouched = true;
   }
 
   /** The epoch that `offset` was written in, and where an epoch ends: what followers ask to find divergence. */
@@ -583,9 +556,9 @@ export class PartitionLog {
         );
       }
       if (offset <= this.#state.logStartOffset) return;
-      this.#isTouched = true;
+      this.#durability.isTouched = true;
       maintenance.moveLogStart(this.#state, offset);
-      await this.#saveCheckpoint();
+      await this.#durability.saveCheckpoint();
       await this.#retain({
         retentionMs: Number.POSITIVE_INFINITY,
         retentionBytes: Number.POSITIVE_INFINITY,
@@ -621,12 +594,12 @@ export class PartitionLog {
       const stop = new AbortController();
       this.#compaction = stop;
       try {
-        this.#isTouched = true;
+        this.#durability.isTouched = true;
         const report = await compactLog(this.#compactionHost(stop.signal), options);
         if (report.compacted) this.#onEvent({ kind: 'compacted', report });
         return report;
       } catch (error) {
-        if (error instanceof SwapFailure) this.#poison(error.cause);
+        if (error instanceof SwapFailure) this.#durability.poison(error.cause);
         throw this.#state.poisoned ?? error;
       } finally {
         this.#compaction = null;
@@ -639,10 +612,10 @@ export class PartitionLog {
       state: this.#state,
       signal,
       settle: async () => {
-        await Promise.all(this.#background);
-        await this.#flushes.flush();
+        await this.#durability.backgroundIdle();
+        await this.#durability.flush();
       },
-      saveCheckpoint: () => this.#saveCheckpoint(),
+      saveCheckpoint: () => this.#durability.saveCheckpoint(),
     };
   }
 
@@ -652,24 +625,22 @@ export class PartitionLog {
     this.#compaction?.abort();
     return this.#exclusive(async () => {
       this.#truncating = true;
-      this.#isTouched = true;
+      this.#durability.stop();
+      this.#durability.isTouched = true;
       try {
-        await this.#settle();
-        await this.#lowerCheckpoints(offset);
-        const created = await maintenance.truncateTo(this.#state, offset);
-        if (created !== null) this.#unsynced = [];
-        this.#unsynced = this.#unsynced.filter((segment) => this.#owns(segment));
-        const { active } = this.#state.segments;
-        if (!this.#unsynced.includes(active)) this.#unsynced.push(active);
-        this.#directoryUnsynced = true;
-        await this.#sync();
-        await this.#saveCheckpoint();
+        await this.#durability.settle();
+        await this.#durability.lowerCheckpoints(offset);
+        await maintenance.truncateTo(this.#state, offset);
+        this.#durability.segmentsChanged(this.#state.segments.active);
+        await this.#durability.sync();
+        await this.#durability.saveCheckpoint();
         this.#onEvent({ kind: 'truncated', offset });
       } catch (error) {
-        this.#poison(error);
+        this.#durability.poison(error);
         throw error;
       } finally {
         this.#truncating = false;
+        this.#durability.resume();
       }
     });
   }
@@ -680,20 +651,21 @@ export class PartitionLog {
     this.#compaction?.abort();
     return this.#exclusive(async () => {
       this.#truncating = true;
-      this.#isTouched = true;
+      this.#durability.stop();
+      this.#durability.isTouched = true;
       try {
-        await this.#settle();
-        await this.#lowerCheckpoints(0);
+        await this.#durability.settle();
+        await this.#durability.lowerCheckpoints(0);
         await maintenance.startAt(this.#state, offset);
-        this.#unsynced = [this.#state.segments.active];
-        this.#directoryUnsynced = true;
-        await this.#sync();
-        await this.#saveCheckpoint();
+        this.#durability.segmentsChanged(this.#state.segments.active);
+        await this.#durability.sync();
+        await this.#durability.saveCheckpoint();
       } catch (error) {
-        this.#poison(error);
+        this.#durability.poison(error);
         throw error;
       } finally {
         this.#truncating = false;
+        this.#durability.resume();
       }
     });
   }
@@ -711,21 +683,20 @@ export class PartitionLog {
   async #close(): Promise<void> {
     const state = this.#state;
     state.closed = true;
-    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
+    this.#durability.stop();
     this.#compaction?.abort();
     this.#waiters.fail(closedError(this.directory));
     await this.#maintenance.run(async () => undefined);
-    await this.#settle();
+    await this.#durability.settle();
     let failure: unknown = null;
-    if (state.poisoned === null && this.#isTouched) {
+    if (state.poisoned === null && this.#durability.isTouched) {
       try {
         await maintenance.sealActive(state);
-        this.#unsynced.push(state.segments.active);
-        this.#directoryUnsynced = true;
-        await this.#sync();
-        await this.#saveCheckpoint();
+        this.#durability.segmentsChanged(state.segments.active);
+        await this.#durability.sync();
+        await this.#durability.saveCheckpoint();
       } catch (error) {
-        this.#poison(error);
+        this.#durability.poison(error);
         failure = error;
       }
     }
@@ -751,13 +722,7 @@ export class PartitionLog {
     if (state.poisoned !== null) throw state.poisoned;
     if (state.closed) throw closedError(this.directory);
     if (this.#truncating) {
-      throw new VarveError(
-        'LOG_BUSY',
-        `${this.directory} is being truncated; append again when it is done`,
-        {
-          retriable: true,
-        },
-      );
+      throw busy(this.directory);
     }
   }
 
@@ -783,75 +748,28 @@ export class PartitionLog {
     try {
       if (bytes > 0) next.file.reserve(bytes);
     } catch (error) {
-      this.#takeBack(next);
+      this.#durability.takeBack(next);
       throw error;
     }
     next.rollJitterMs = drawRollJitterMs(state.context.config);
-    this.#isTouched = true;
     previous.becomeInactive();
-    this.#unsealed.add(previous);
     state.segments.add(next);
-    this.#unsynced.push(next);
-    this.#directoryUnsynced = true;
     state.producers.advanceTo(base);
-    const snapshot = maintenance.snapshotOf(state);
-    this.#inBackground(this.#finishRoll(previous, base, snapshot));
+    this.#durability.rolled(previous, next);
     this.#onEvent({ kind: 'rolled', baseOffset: base, reason });
     return next;
   }
 
-  /**
-   * A segment that got no space goes at once: found after a crash, it would end the one before it at its base
-   * offset, whatever that has taken meanwhile.
-   */
-  #takeBack(segment: Segment): void {
-    const { fs } = this.#state.context;
-    const doomed = `${segment.path}.deleted`;
-    try {
-      fs.rename(segment.path, doomed);
-    } catch (error) {
-      this.#poison(error);
-    }
-    this.#directoryUnsynced = true;
-    this.#inBackground(segment.discard().then(() => fs.remove(doomed)));
-  }
-
-  /** What rolling leaves for later, off the append path. Kafka flushes the old segment in the background too. */
-  async #finishRoll(previous: Segment, base: number, snapshot: Buffer): Promise<void> {
-    await maintenance.writeSnapshot(this.#state, base, snapshot);
-    await previous.seal();
-    await writeTransactions(this.#state, previous);
-    await this.#flushes.flush();
-    // The trimmed length too: below the recovery point nobody looks for reserved space behind the data.
-    await previous.flush();
-    this.#unsealed.delete(previous);
-    await this.#saveCheckpoint();
-  }
-
   #appended(nextOffset: number, records: number): void {
     const state = this.#state;
-    this.#isTouched = true;
     const { epochs } = state;
-    const { config } = state.context;
     if (epochs.latestEpoch < this.#leaderEpoch) epochs.assign(this.#leaderEpoch, state.nextOffset);
     state.nextOffset = nextOffset;
     if (state.highWatermark === null) {
       if (state.producers.firstUnstableOffset !== null) state.producers.onHighWatermark(nextOffset);
       if (this.#waiters.lowest < nextOffset) this.#waiters.wake(nextOffset);
     }
-    this.#unflushedRecords += records;
-    if (this.#unflushedRecords >= config.flushMessages) {
-      this.#inBackground(this.#flushes.flush());
-    } else if (config.flushMs !== Number.POSITIVE_INFINITY) this.#flushLater(config.flushMs);
-  }
-
-  #flushLater(ms: number): void {
-    this.#flushTimer ??= setTimeout(() => {
-      this.#flushTimer = null;
-      // Truncating syncs by itself, and no other sync may meet the segments it removes.
-      if (this.#state.closed || this.#truncating) return;
-      this.#inBackground(this.#flushes.flush());
-    }, ms).unref();
+    this.#durability.appended(records);
   }
 
   #checkTimestamps(
@@ -865,134 +783,30 @@ export class PartitionLog {
       checkTimestamp(record.timestamp ?? batch.now, batch.now, config, 0);
   }
 
-  #checkProducer(batch: BatchOptions, count: number): AppendResult | null {
-    const duplicate = this.#state.producers.check(
-      {
-        producerId: batch.producerId,
-        producerEpoch: batch.producerEpoch,
-        baseSequence: batch.baseSequence,
-        lastSequence: addSequence(batch.baseSequence, count - 1),
-        isTransactional: batch.isTransactional,
-      },
-      'client',
-    );
-    return duplicate && new AppendResult(duplicate.baseOffset, duplicate.lastOffset, true);
-  }
-
-  #updateProducer(batch: BatchOptions, baseOffset: number, last: number): void {
-    this.#state.producers.update({
-      producerId: batch.producerId,
-      producerEpoch: batch.producerEpoch,
-      baseSequence: batch.baseSequence,
-      lastSequence: addSequence(batch.baseSequence, last - baseOffset),
-      isTransactional: batch.isTransactional,
-      baseOffset,
-      lastOffset: last,
-      maxTimestamp: batch.maxTimestamp,
-    });
-  }
-
-  #checkReadyProducers(bytes: Buffer, view: DataView): AppendResult | null {
-    for (let at = 0; at < view.byteLength; at += sizeInBytes(view, at)) {
-      if (producerId(view, at) < 0) continue;
-      if (sizeInBytes(view, at) !== view.byteLength) {
-        throw new VarveError(
-          'INVALID_RECORD',
-          'batches of an idempotent producer are appended one at a time, as its sequence is checked for each',
-        );
-      }
-      if (isControl(view, at)) {
-        checkMarker(this.#state.producers, bytes, view, at);
-        return null;
-      }
-      const duplicate = this.#state.producers.check(
-        {
-          producerId: producerId(view, at),
-          producerEpoch: producerEpoch(view, at),
-          baseSequence: baseSequence(view, at),
-          lastSequence: lastSequence(view, at),
-          isTransactional: isTransactional(view, at),
-        },
-        'client',
-      );
-      return duplicate && new AppendResult(duplicate.baseOffset, duplicate.lastOffset, true);
-    }
-    return null;
-  }
-
   // --- durability and maintenance
-
-  /** One sync of everything unsynced. Runs alone: in the flush queue, or while that is settled. */
-  async #sync(): Promise<void> {
-    const state = this.#state;
-    // After a failed sync the kernel may have dropped the bytes: a second one would succeed without them.
-    if (state.poisoned !== null) throw state.poisoned;
-    const end = state.nextOffset;
-    const covered = new Map(this.#unsynced.map((segment) => [segment, segment.size]));
-    const flushed = this.#unflushedRecords;
-    if (state.epochs.version !== this.#epochVersionWritten) {
-      const { version } = state.epochs;
-      await maintenance.writeEpochs(state);
-      this.#epochVersionWritten = version;
-    }
-    for (const segment of covered.keys()) await segment.flush();
-    if (this.#directoryUnsynced) {
-      this.#directoryUnsynced = false;
-      await state.context.fs.syncDirectory(this.directory);
-    }
-    this.#unflushedRecords -= flushed;
-    // A segment that was rolled meanwhile may have got batches that its own sync came too early for.
-    this.#unsynced = this.#unsynced.filter(
-      (segment) => segment.isActive || segment.size > (covered.get(segment) ?? -1),
-    );
-    if (end > state.recoveryPoint) state.recoveryPoint = Math.min(end, state.nextOffset);
-  }
-
-  /** Durable when it resolves: the state at the time of writing, which is never older than the call. */
-  #saveCheckpoint(): Promise<void> {
-    return this.#checkpointWrites.run(() => {
-      return this.#checkpoints.write(this.checkpointedOffsets);
-    });
-  }
-
-  /**
-   * Before the log is cut at `offset`: a crash half-way would leave checkpoints above the log's end, and what is
-   * appended there later would count as checked, or as compacted.
-   */
-  async #lowerCheckpoints(offset: number): Promise<void> {
-    const state = this.#state;
-    if (state.recoveryPoint <= offset && state.cleanerOffset <= offset) return;
-    state.recoveryPoint = Math.min(state.recoveryPoint, offset);
-    state.cleanerOffset = Math.min(state.cleanerOffset, offset);
-    await this.#saveCheckpoint();
-  }
 
   async #retain(limits = {}): Promise<number> {
     const state = this.#state;
     const decision = maintenance.retentionOf(state, this.#now(), limits);
     if (decision.deletions.length === 0) return 0;
-    this.#isTouched = true;
+    this.#durability.isTouched = true;
     if (decision.rollFirst) this.#roll('asked', 0);
     state.logStartOffset = Math.max(state.logStartOffset, decision.logStartOffset);
     // The new start first: a crash in between must not bring back half of what was deleted. On a full disk it
     // cannot be written, and deleting is what makes room.
-    await this.#saveCheckpoint().catch((error: unknown) => {
+    await this.#durability.saveCheckpoint().catch((error: unknown) => {
       if (!isVarveError(error, 'DISK_FULL')) throw error;
     });
-    await this.#settle();
+    await this.#durability.settle();
     // From here to the first await nothing else runs, so that no sync meets a segment on its way out.
     const gone = maintenance.detachFirst(state, decision.deletions.length);
-    this.#unsynced = this.#unsynced.filter((segment) => this.#owns(segment));
+    this.#durability.segmentsChanged();
     await maintenance.deleteSegments(state, gone);
     await maintenance.deleteSnapshots(state, (at) => at < state.segments.first.baseOffset);
     for (const { baseOffset, explanation } of decision.deletions) {
       this.#onEvent({ kind: 'deleted', baseOffset, reason: explanation });
     }
     return decision.deletions.length;
-  }
-
-  #owns(segment: Segment): boolean {
-    return this.#state.segments.indexOf(segment) >= 0;
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -1002,66 +816,16 @@ export class PartitionLog {
     });
   }
 
-  /** Waits for background work and syncs, leaving nothing under way. */
-  async #settle(): Promise<void> {
-    while (this.#background.size > 0) await Promise.all(this.#background);
-    await this.#flushes.idle();
-  }
-
-  #inBackground(work: Promise<void>): void {
-    const tracked: Promise<void> = work
-      .catch((error: unknown) => this.#poison(error))
-      .finally(() => this.#background.delete(tracked));
-    this.#background.add(tracked);
-  }
-
   #indexRebuilt(event: LogEvent & { readonly kind: 'index-rebuilt' }): void {
-    this.#isTouched = true;
+    this.#durability.isTouched = true;
     this.#onEvent(event);
     const segment = this.#state.segments.all().find(({ path }) => path === event.path);
-    if (segment !== undefined && !segment.isActive) this.#inBackground(segment.saveIndexes());
-  }
-
-  #poison(cause: unknown): void {
-    const state = this.#state;
-    if (state.poisoned !== null) return;
-    state.poisoned = poisonedBy(cause);
-    this.#onEvent({ kind: 'poisoned', cause });
+    if (segment !== undefined && !segment.isActive)
+      this.#durability.inBackground(segment.saveIndexes());
   }
 }
 
 /** Makes the bytes behind the data unrecognisable as a batch. */
 function erase(buffer: Buffer, at: number): void {
   buffer.fill(0, at, Math.min(buffer.length, at + BATCH_OVERHEAD));
-}
-
-function requireKeys(records: readonly RecordInput[]): void {
-  for (let i = 0; i < records.length; i += 1) {
-    if (records[i]!.key !== null && records[i]!.key !== undefined) continue;
-    throw new VarveError(
-      'INVALID_RECORD',
-      `record ${i} has no key, which a topic with cleanup.policy=compact needs`,
-      { details: { record: i } },
-    );
-  }
-}
-
-function tooLarge(bytes: number, limit: number): VarveError {
-  return new VarveError(
-    'MESSAGE_TOO_LARGE',
-    `the batch has ${bytes} bytes, more than max.message.bytes ${limit}; append fewer or smaller records at a time`,
-    { details: { bytes, limit } },
-  );
-}
-
-function largerThanSegment(bytes: number, limit: number): VarveError {
-  return new VarveError(
-    'RECORD_LIST_TOO_LARGE',
-    `the batch has ${bytes} bytes, more than segment.bytes ${limit}; append fewer or smaller records at a time`,
-    { details: { bytes, limit } },
-  );
-}
-
-function closedError(directory: string): VarveError {
-  return new VarveError('CLOSED', `${directory} is closed`);
 }
