@@ -25,14 +25,14 @@ const SLICE_BATCHES = 1024;
 
 const batchRow = columns([
   ['position', 11, 'right'],
-  ['offsets', 23, 'right'],
-  ['records', 8, 'right'],
+  ['offsets', 19, 'right'],
+  ['records', 7, 'right'],
   ['largest timestamp', 24, 'left'],
   ['bytes', 9, 'right'],
   ['codec', 6, 'left'],
   ['ratio', 6, 'right'],
   ['epoch', 5, 'right'],
-  ['producer', 18, 'left'],
+  ['producer', 14, 'left'],
   ['crc', 8, 'left'],
   ['', 0, 'left'],
 ]);

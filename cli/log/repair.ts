@@ -99,7 +99,7 @@ function tellReport(report: RepairReport, { json, dryRun }: RepairCommandOptions
     console.log(`${pc.green('ok')}        ${name}: nothing to repair`);
     return;
   }
-  const end = (after ?? before).logEndOffset;
+  const end = after?.logEndOffset ?? before.cut?.endOffset ?? before.logEndOffset;
   const records = `${formatCount((after ?? before).records)} records`;
   if (dryRun) {
     console.log(

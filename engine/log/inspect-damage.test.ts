@@ -293,6 +293,7 @@ describe('a damaged log', () => {
 
     const plan = await repairPartition(files, directory, { dryRun: true });
     expect(plan.actions.length).toBeGreaterThan(0);
+    if (found.cut !== null) expect(found.cut.endOffset).toBe(kept * RECORDS);
     expect(bytesIn(directory)).toBe(damagedSize);
 
     const report = await repairPartition(files, directory);
@@ -394,6 +395,26 @@ describe('a sound log', () => {
     expect(reserved).toMatchObject({ path, position: size });
     expect(findings.filter(({ code }) => code === 'not-written-yet')).toHaveLength(2);
     expect((await repairPartition(files, directory)).actions).toEqual([]);
+  });
+
+  test('killed while appending: the batch that was not finished is a note, and reading ends before it', async () => {
+    await writeLog();
+    const path = pathOf('log', -1);
+    const { size } = fs.statSync(path);
+    const unfinished = Buffer.concat([Buffer.alloc(61), Buffer.from('records, written first')]);
+    fs.appendFileSync(path, Buffer.concat([unfinished, Buffer.alloc(5000)]));
+    expect(damageOf((await check()).findings).map(({ code }) => code)).toEqual(['torn-tail']);
+    fs.rmSync(join(directory, '.kafka_cleanshutdown'));
+    const { findings } = await check();
+    expect(damageOf(findings)).toEqual([]);
+    expect(findings.find(({ code }) => code === 'unfinished')).toMatchObject({
+      path,
+      position: size,
+    });
+    expect(await values()).toHaveLength(BATCHES * RECORDS);
+    const log = await PartitionLog.open({ directory });
+    expect(log.logEndOffset).toBe(BATCHES * RECORDS);
+    await log.close();
   });
 
   test('a directory inside a data directory that is open is refused', async () => {

@@ -35,6 +35,8 @@ export type FindingCode =
   /** Flushed records are no longer there: the log ends below its recovery point or its start. */
   | 'lost-end'
   | 'reserved'
+  /** An append that a kill interrupted, behind the data of a log that was not closed. */
+  | 'unfinished'
   | 'not-written-yet'
   | 'padded'
   | 'gap'

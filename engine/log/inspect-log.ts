@@ -67,7 +67,7 @@ export class LogInspector {
       next = Math.max(next, base);
       try {
         let slice = scan.position + SLICE_BYTES;
-        while (await this.#advance(scan)) {
+        while (await this.#advance(scan, base, next)) {
           const last = lastOffset(scan.view, scan.at);
           if (last >= next) {
             yield { scan, segmentBase: base };
@@ -104,16 +104,26 @@ export class LogInspector {
     }
   }
 
-  async #advance(scan: BatchScan): Promise<boolean> {
+  async #advance(scan: BatchScan, base: number, next: number): Promise<boolean> {
     for (let tries = 0; ; tries += 1) {
       if (scan.next() && scan.problem === BatchProblem.BATCH_OK) return true;
       if (scan.problem === BatchProblem.BATCH_OK || scan.bytesBeforeZeros() === 0) return false;
-      if (tries > 0) throw corrupt(scan);
+      if (tries > 0) {
+        if (this.#isKilledAppend(scan, base, next)) return false;
+        throw corrupt(scan);
+      }
       // A live log's last batch may be half written at this moment.
       await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       scan.size = 0;
       scan.refresh();
     }
+  }
+
+  /** The end of a log that was killed while it appended: the next open cuts it, and so the log ends here. */
+  #isKilledAppend(scan: BatchScan, base: number, next: number): boolean {
+    const { shutdown, recoveryPoint } = readClaims(this.#fs, this.directory);
+    const isLast = this.#bases().at(-1) === base;
+    return isLast && shutdown !== 'clean' && next >= (recoveryPoint ?? 0) && scan.isUnfinished();
   }
 }
 

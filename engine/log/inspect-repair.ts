@@ -254,10 +254,11 @@ class Repair {
   #plan(needs: Needs, before: VerifySummary): void {
     this.#rebuilt(needs, before);
     const { checkpointDirectory, recoveryPoint } = readClaims(this.#fs, this.#directory);
-    const isBeyond = recoveryPoint !== null && recoveryPoint > before.logEndOffset;
+    const end = before.cut?.endOffset ?? before.logEndOffset;
+    const isBeyond = recoveryPoint !== null && recoveryPoint > end;
     if (checkpointDirectory === null || !isBeyond) return;
     const path = join(checkpointDirectory, RECOVERY_POINT_CHECKPOINT_FILE);
-    this.#did('set-checkpoint', path, null, `to ${before.logEndOffset}`);
+    this.#did('set-checkpoint', path, null, `to ${end}`);
   }
 
   /** Recovery of every segment, as after an unclean stop, and a clean close. */

@@ -98,6 +98,16 @@ export class BatchScan {
     return last - this.position;
   }
 
+  /**
+   * After the last batch: true where zeros stand for the first fields of a batch and something follows. An append
+   * writes these fields last, so its owner was killed before it finished; nobody was told that it succeeded.
+   */
+  isUnfinished(): boolean {
+    if (this.#fileBytes - this.position < LOG_OVERHEAD) return false;
+    const head = this.#file!.bytes(this.position, LOG_OVERHEAD);
+    return head.every((byte) => byte === 0) && this.bytesBeforeZeros() > 0;
+  }
+
   /** A copy of the bytes [from, from + length) of the file. */
   bytes(from: number, length: number): Buffer {
     return this.#file!.bytes(from, length);

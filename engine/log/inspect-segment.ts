@@ -37,6 +37,8 @@ export interface SegmentCheckOptions {
   readonly epochs: EpochsCheck | null;
   /** Side files of this segment may not be written yet: the next open makes them. */
   readonly isUnsettled: boolean;
+  /** Everything below it was on disk. */
+  readonly flushedBelow: number;
   /** The mark of a clean shutdown is there: Kafka takes an index as it is. */
   readonly isClean: boolean;
   /** Damage before this segment already ends what a repair can keep. */
@@ -55,6 +57,8 @@ export interface SegmentSummary {
   readonly nextOffset: number;
   /** File position of the first damage that a repair cuts at; null for none. */
   readonly cutAt: number | null;
+  /** Offset at which the log ends when it is cut there; without damage the same as `nextOffset`. */
+  readonly endIfCut: number;
 }
 
 /** Checks one segment: its batches, and its index files against them, in one pass over the log. */
@@ -75,6 +79,7 @@ class SegmentCheck {
   #nextOffset: number;
   #maxTimestampMs = -1;
   #cutAt: number | null = null;
+  #endIfCut: number | null = null;
   #gaps = 0;
 
   constructor(options: SegmentCheckOptions) {
@@ -107,6 +112,7 @@ class SegmentCheck {
         bytes: scan.position,
         nextOffset: this.#nextOffset,
         cutAt: this.#cutAt,
+        endIfCut: this.#endIfCut ?? this.#nextOffset,
       };
     } finally {
       scan.close();
@@ -209,13 +215,27 @@ class SegmentCheck {
     }
   }
 
+  /** Nothing from here on was flushed, so an interrupted append is what a kill leaves, and no loss. */
+  get #mayBeUnfinished(): boolean {
+    const { nextBase, isClean, flushedBelow } = this.#options;
+    return (
+      nextBase === null && !isClean && this.#cutAt === null && this.#nextOffset >= flushedBelow
+    );
+  }
+
   /** What the scan stopped at. */
   #end(scan: BatchScan): void {
     const { nextBase } = this.#options;
     const rest = scan.fileBytes - scan.position;
     if (rest > 0) {
       const damaged = scan.bytesBeforeZeros();
-      if (damaged > 0) {
+      if (damaged > 0 && this.#mayBeUnfinished && scan.isUnfinished()) {
+        this.#say('unfinished', {
+          position: scan.position,
+          offset: this.#nextOffset,
+          message: `${damaged} bytes of a batch that was not finished: the log was killed while appending, and the next open cuts them`,
+        });
+      } else if (damaged > 0) {
         this.#cut(
           'torn-tail',
           scan.position,
@@ -352,7 +372,10 @@ class SegmentCheck {
 
   #cut(code: FindingCode, position: number, offset: number, message: string): void {
     const isFirst = this.#cutAt === null;
-    if (isFirst) this.#cutAt = position;
+    if (isFirst) {
+      this.#cutAt = position;
+      this.#endIfCut = this.#nextOffset;
+    }
     const repair =
       isFirst && !this.#options.isLost
         ? `cuts the segment at ${position} and sets everything from there on aside`

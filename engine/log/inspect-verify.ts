@@ -57,7 +57,12 @@ export interface VerifySummary {
   /** Findings that are damage. */
   readonly damage: number;
   /** Where a repair cuts the log, or null where all of it stays. */
-  readonly cut: { readonly baseOffset: number; readonly position: number } | null;
+  readonly cut: {
+    readonly baseOffset: number;
+    readonly position: number;
+    /** Where the log ends then. */
+    readonly endOffset: number;
+  } | null;
 }
 
 /**
@@ -118,6 +123,7 @@ class PartitionCheck {
           checkRecords: this.#options.checkRecords ?? true,
           epochs,
           isUnsettled: (nextBase ?? Number.POSITIVE_INFINITY) > settledBelow,
+          flushedBelow: this.#claims.recoveryPoint ?? 0,
           isClean: this.#claims.shutdown === 'clean',
           isLost: cut !== null,
           signal: this.#options.signal,
@@ -129,7 +135,9 @@ class PartitionCheck {
         totals.records += found.records;
         totals.bytes += found.bytes;
         next = found.nextOffset;
-        if (found.cutAt !== null) cut ??= { baseOffset: base, position: found.cutAt };
+        if (found.cutAt !== null) {
+          cut ??= { baseOffset: base, position: found.cutAt, endOffset: found.endIfCut };
+        }
       } catch (error) {
         // Retention or compaction took it since the directory was listed.
         if (!isVarveError(error, 'NOT_FOUND')) throw error;
