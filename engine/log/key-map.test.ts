@@ -37,6 +37,32 @@ describe('OffsetMap', () => {
     );
   });
 
+  it('grows in steps where it is asked to, before a put would have to at once', () => {
+    const map = new OffsetMap(64 * 1024 * 1024, 5);
+    const key = Buffer.alloc(4);
+    let steps = 0;
+    for (let i = 0; i < 200_000; i += 1) {
+      key.writeUInt32LE(i);
+      if (map.needsGrowth) {
+        const before = map.memoryBytes;
+        while (!map.grow(1000)) {
+          steps += 1;
+          expect(() => map.put(key, 0, 4, 1)).toThrow('nothing is put while the table grows');
+        }
+        expect(map.memoryBytes).toBeGreaterThan(before);
+      }
+      map.put(key, 0, 4, i);
+    }
+    expect(steps).toBeGreaterThan(64);
+    for (let i = 0; i < 200_000; i += 1) {
+      key.writeUInt32LE(i);
+      if (map.get(key, 0, 4) !== i) expect.fail(`key ${i}`);
+    }
+    map.put(key, 0, 4, 300_000);
+    expect(map.previousOffset).toBe(199_999);
+    expect(map.memoryBytes).toBeLessThanOrEqual(map.maxBytes);
+  });
+
   it('finds every key through growth of table and arena, by parts of a larger buffer', () => {
     const map = new OffsetMap(8 * 1024 * 1024);
     const text = Buffer.alloc(40);
