@@ -95,6 +95,8 @@ class Loader {
     const epochs = this.#loadEpochs(segments);
     const versionOnDisk = epochs.version;
     if (!this.#options.clean) segments = await this.#recover(segments, epochs);
+    // Read before, where epochs had to be taken from the log; opened again for appending.
+    await segments.at(-1)?.close({ keepReserved: true });
     segments.at(-1)?.activate(drawRollJitterMs(config));
     let nextOffset = this.#readEnd(segments);
     let logStartOffset = Math.max(this.#options.logStartOffset, segments[0]?.baseOffset ?? 0);

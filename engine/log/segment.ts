@@ -521,6 +521,7 @@ export class Segment {
   async truncate(position: number, offset: number): Promise<void> {
     void this.offsetIndex;
     this.#keepIndexes();
+    const sizeBefore = this.size;
     this.size = position;
     this.#offsetIndex!.truncateTo(offset);
     this.#timeIndex!.truncateTo(offset);
@@ -535,7 +536,8 @@ export class Segment {
       this.#active = true;
       this.#file = this.#context.fs.openLog(this.path, {
         create: false,
-        size: position,
+        // Callers may hold views of all of it: the file must know what it is about to cut.
+        size: sizeBefore,
         maxBytes: this.#context.config.segmentBytes,
       });
     }
