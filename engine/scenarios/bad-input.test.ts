@@ -24,7 +24,8 @@ import {
 } from '../format/layout.js';
 import { openFileSystem } from '../io/index.js';
 import type { FileSystem } from '../io/port.js';
-import { PartitionLog, type TopicSettings } from '../log/partition-log.js';
+import type { TopicSettings } from '../log/log-options.js';
+import { PartitionLog } from '../log/partition-log.js';
 import type { RecordInput } from '../types.js';
 
 /*
