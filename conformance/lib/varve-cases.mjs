@@ -49,6 +49,38 @@ function manyBatches(w, from, to, compression = 'none') {
   }
 }
 
+/** @param {CompressionType} compression @returns {VarveCase} */
+function compacted(compression) {
+  return {
+    name: `compacted-${compression}`,
+    about: 'compacted twice, with appends between: updates, tombstones, an idempotent producer',
+    gaps: true,
+    // The broker that serves it must not compact it any further.
+    configs: { ...SMALL, 'cleanup.policy': 'compact', 'min.cleanable.dirty.ratio': 1 },
+    async write(w) {
+      const next = random(11);
+      const update = (/** @type {number} */ i) => ({
+        key: `key-${Math.floor(next() * 25)}`,
+        value: next() < 0.1 ? null : line(i),
+        timestamp: START + i * 1000,
+      });
+      for (let i = 0; i < 240; i += 6) {
+        w.append(
+          [0, 1, 2, 3, 4, 5].map((j) => update(i + j)),
+          { compression },
+        );
+        if (i === 120) {
+          w.produce(7, [update(i), update(i + 1)], { compression });
+          await w.compact();
+        }
+      }
+      w.log.roll();
+      await w.compact();
+      w.append([update(300), update(301)], { compression });
+    },
+  };
+}
+
 /** @param {CompressionType} name @returns {VarveCase} */
 function codec(name) {
   return {
@@ -274,6 +306,7 @@ export const CASES = [
       await w.deleteRecordsBefore(95);
     },
   },
+  .../** @type {CompressionType[]} */ (['none', 'gzip', 'snappy', 'lz4', 'zstd']).map(compacted),
   {
     name: 'killed-and-recovered',
     about: 'the writing process killed itself; opened, recovered, appended to',

@@ -5,7 +5,7 @@ import { BatchOptions, MARKER_BATCH_BYTES, writeControlBatch } from './varve.mjs
 
 /**
  * @typedef {import('../../dist/engine/log/partition-log.js').PartitionLog} PartitionLog
- * @typedef {import('../../dist/engine/log/partition-log.js').AppendOptions} AppendOptions
+ * @typedef {import('../../dist/engine/log/log-options.js').AppendOptions} AppendOptions
  * @typedef {import('../../dist/engine/types.js').RecordInput} RecordInput
  *
  * @typedef {object} Written  a record as it was meant
@@ -142,6 +142,21 @@ export class Writer {
     strictEqual(this.log.logEndOffset, offset);
     this.written = this.written.filter((record) => record.offset < batchStart);
     this.endOffset = offset;
+  }
+
+  /** Compacts log and model: below the end of what was compacted, the latest record of each key stays. */
+  async compact() {
+    const report = await this.log.compact({ force: true });
+    ok(report.compacted, 'there was something to compact');
+    const keyOf = (/** @type {Written} */ record) => record.key?.toString('latin1') ?? '';
+    const latest = new Map();
+    for (const record of this.written) {
+      if (record.offset < report.endOffset) latest.set(keyOf(record), record.offset);
+    }
+    this.written = this.written.filter(
+      (record) => record.offset >= report.endOffset || latest.get(keyOf(record)) === record.offset,
+    );
+    return report;
   }
 
   async deleteRecordsBefore(/** @type {number} */ offset) {
