@@ -64,7 +64,10 @@ export class Consumer {
     const assigned = new Map<string, FetchState>();
     for (const { topic, partition, offset } of partitions) {
       const key = partitionKey(topic, partition);
-      const state = this.#assigned.get(key) ?? this.#newState(topic, partition);
+      const kept = this.#assigned.get(key);
+      // The log of a topic that was deleted, and maybe made again, stays closed.
+      const state =
+        kept === undefined || kept.log.isClosed ? this.#newState(topic, partition) : kept;
       if (offset !== undefined) state.seek(resolveTarget(state, offset));
       assigned.set(key, state);
     }
@@ -143,10 +146,18 @@ export class Consumer {
    */
   async poll(options: PollOptions = {}): Promise<ConsumedRecord[]> {
     const deadline = performance.now() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
+    const maxRecords = options.maxRecords ?? this.#options.maxPollRecords;
+    if (!Number.isInteger(maxRecords) || maxRecords < 1) {
+      throw new VarveError(
+        'INVALID_ARGUMENT',
+        `maxRecords ${maxRecords} is not a whole number above 0`,
+        { details: { maxRecords } },
+      );
+    }
     for (;;) {
       this.#requireOpen();
       if (options.signal?.aborted) throw abortedBy(options.signal);
-      const records = this.#take(options.maxRecords ?? this.#options.maxPollRecords);
+      const records = this.#take(maxRecords);
       const remainingMs = deadline - performance.now();
       if (records.length > 0 || remainingMs <= 0) return records;
       await this.#waitForRecords(remainingMs, options.signal);
@@ -188,10 +199,9 @@ export class Consumer {
     try {
       const waits = [...this.#assigned.values()]
         .filter(({ isPaused }) => !isPaused)
-        // Past what may be read, any growth may free it: also a marker that ends a transaction.
-        .map(({ log, position, end }) =>
-          log.waitFor(position < end ? position : log.highWatermark, done.signal),
-        );
+        // All that may be read has been taken, so any growth may free more: also a marker that ends a transaction.
+        // Asynchronous, so that a log that is closed rejects and leaves no other wait without its race.
+        .map(async ({ log }) => log.waitFor(log.highWatermark, done.signal));
       await Promise.race(waits.length > 0 ? waits : [untilAborted(done.signal)]);
     } catch (error) {
       if (!isVarveError(error, 'ABORTED')) throw error;

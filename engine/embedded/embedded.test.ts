@@ -214,4 +214,59 @@ describe('Consumer', () => {
     });
     await consumer.close();
   });
+
+  it('rejects and leaves nothing behind when one of its logs was closed', async () => {
+    const unhandled: unknown[] = [];
+    const listener = (cause: unknown) => unhandled.push(cause);
+    process.on('unhandledRejection', listener);
+    try {
+      const consumer = new Consumer(source);
+      consumer.assignTopics('t');
+      await logs[2]!.close();
+      await expect(consumer.poll({ timeoutMs: 1000 })).rejects.toMatchObject({ code: 'CLOSED' });
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      expect(unhandled).toEqual([]);
+      await consumer.close();
+    } finally {
+      process.off('unhandledRejection', listener);
+    }
+  });
+
+  it('takes the new log of a partition that was closed and assigned again', async () => {
+    const consumer = new Consumer(source);
+    consumer.assignTopics('t');
+    const { directory } = logs[0]!;
+    await logs[0]!.close();
+    logs[0] = await PartitionLog.open({ directory });
+    logs[0].append([{ value: 'new' }]);
+    consumer.assignTopics('t');
+    const polled = await consumer.poll({ timeoutMs: 0 });
+    expect(polled.map(({ value }) => text(value))).toEqual(['new']);
+    await consumer.close();
+  });
+
+  it('waits, without spinning, for a batch that is only partly below the high watermark', async () => {
+    logs[0]!.append([{ value: 'a' }, { value: 'b' }]);
+    logs[0]!.setHighWatermark(1);
+    const consumer = new Consumer(source);
+    consumer.assignTopics('t');
+    let turns = 0;
+    setImmediate(() => {
+      turns += 1;
+      logs[0]!.setHighWatermark(2);
+    });
+    const polled = await consumer.poll({ timeoutMs: 5000 });
+    expect(turns).toBe(1);
+    expect(polled.map(({ value }) => text(value))).toEqual(['a', 'b']);
+    await consumer.close();
+  });
+
+  it('refuses to poll for no records', async () => {
+    const consumer = new Consumer(source);
+    consumer.assignTopics('t');
+    await expect(consumer.poll({ maxRecords: 0 })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    await consumer.close();
+  });
 });
