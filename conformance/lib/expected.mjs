@@ -17,6 +17,7 @@ const INLINE_BYTES = 600;
  * @property {number} beginningOffset @property {number} endOffset @property {number} lastStableOffset
  * @property {ExpectedRecord[]} records @property {number[]} committedOffsets
  * @property {{ target: number, offset: number | null, timestamp: number | null }[]} offsetsForTimes
+ * @property {boolean} [gaps] compacted or truncated: offsets are missing
  *
  * @typedef {Expected & { directory: string }} Case  with its partition directory
  */
