@@ -57,7 +57,10 @@ export class MappedLogFile extends PortableLogFile {
     this.#budget = shared.budget;
     this.#closed = shared.closed;
     this.#complete = this.readOnly;
-    this.#mapped = new MappedReads(shared.libc, shared.budget, file);
+    this.#mapped = new MappedReads(shared.libc, shared.budget, file, (mapping) => {
+      // A window of it would keep the collector from finding it unused.
+      if (mapping === this.#readMapping) this.#forgetRead();
+    });
     this.#space = new WriteSpace(
       file,
       { size: options.size, length: this.length, maxBytes: options.maxBytes },
@@ -205,9 +208,13 @@ export class MappedLogFile extends PortableLogFile {
 
   protected override forgetWindow(): void {
     this.#tail = null;
+    this.#forgetRead();
+    super.forgetWindow();
+  }
+
+  #forgetRead(): void {
     this.#read = null;
     this.#readMapping = null;
-    super.forgetWindow();
   }
 
   protected override beforeCut(size: number, viewedEnd: number): void {

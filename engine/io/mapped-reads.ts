@@ -22,6 +22,7 @@ export class MappedReads implements MappingHolder {
   readonly #budget: MappingBudget;
   readonly #libc: Libc;
   readonly #file: FileHandle;
+  readonly #taken: (mapping: Mapping) => void;
   /** By the number of each chunk that a mapping covers. */
   readonly #chunks = new Map<number, Mapping>();
   #current: Mapping | null = null;
@@ -30,7 +31,14 @@ export class MappedReads implements MappingHolder {
   #populatedFrom = 0;
   #populatedTo = 0;
 
-  constructor(libc: Libc, budget: MappingBudget, file: FileHandle) {
+  /** `taken` is told when the budget takes a mapping away. */
+  constructor(
+    libc: Libc,
+    budget: MappingBudget,
+    file: FileHandle,
+    taken: (mapping: Mapping) => void,
+  ) {
+    this.#taken = taken;
     this.#libc = libc;
     this.#budget = budget;
     this.#file = file;
@@ -102,6 +110,7 @@ export class MappedReads implements MappingHolder {
 
   mappingTaken(mapping: Mapping): boolean {
     this.#forget(mapping);
+    this.#taken(mapping);
     return true;
   }
 
