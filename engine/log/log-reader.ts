@@ -59,8 +59,7 @@ export function readBatches(state: LogState, offset: number, options: ReadOption
     const limit =
       end < segments.endOffset(i, state.nextOffset) ? readLimit(segment, end) : segment.size;
     if (limit <= from) break;
-    const window = segment.file.window(from, BATCH_OVERHEAD);
-    const firstBytes = sizeInBytes(window.view, from - window.start);
+    const firstBytes = segment.batchBytesAt(from);
     const to = segment.boundaryAtOrBelow(
       Math.min(limit, from + Math.max(maxBytes, firstBytes)),
       from,
@@ -81,12 +80,24 @@ function readLimit(segment: Segment, end: number): number {
   return position < 0 ? segment.size : position;
 }
 
-function result(state: LogState, bytes: Buffer, fallback: number): LogRead {
+function result(state: LogState, found: Buffer, fallback: number): LogRead {
+  let bytes = found;
   let nextOffset = fallback;
-  if (bytes.length > 0) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    for (let at = 0; at < bytes.length; at += sizeInBytes(view, at)) {
-      nextOffset = Math.max(nextOffset, lastOffset(view, at) + 1);
+  if (found.length > 0) {
+    const view = new DataView(found.buffer, found.byteOffset, found.length);
+    let end = 0;
+    let at = 0;
+    while (at + BATCH_OVERHEAD <= found.length) {
+      const size = sizeInBytes(view, at);
+      if (size < BATCH_OVERHEAD || at + size > found.length) break;
+      end = Math.max(end, lastOffset(view, at) + 1);
+      at += size;
+    }
+    if (at === found.length) nextOffset = Math.max(fallback, end);
+    else {
+      // The index led past a batch whose length cannot be. The next read begins there, and tells.
+      bytes = found.subarray(0, at);
+      nextOffset = end;
     }
   }
   return {
@@ -98,6 +109,7 @@ function result(state: LogState, bytes: Buffer, fallback: number): LogRead {
   };
 }
 
+/** Let go after each use: what it looks at would stay mapped, and a deleted segment's blocks with it. */
 const cursor = new RecordCursor();
 
 /**
@@ -117,14 +129,18 @@ export function readRecord(
     const segment = segments.at(i);
     let position = segment.positionOf(offset);
     while (position >= 0 && position < segment.size) {
+      const bytes = segment.batchBytesAt(position);
       const header = segment.file.window(position, BATCH_OVERHEAD);
-      const bytes = sizeInBytes(header.view, position - header.start);
       if (!isControl(header.view, position - header.start)) {
         const batch = segment.file.bytes(position, bytes);
         const view = new DataView(batch.buffer, batch.byteOffset, bytes);
         if (options.checkCrcs) requireIntact(segment, batch, view, position);
-        cursor.reset(batch, view, 0);
-        if (cursor.seek(offset)) return cursor.offset < end ? cursor.record() : null;
+        try {
+          cursor.reset(batch, view, 0);
+          if (cursor.seek(offset)) return cursor.offset < end ? cursor.record() : null;
+        } finally {
+          cursor.release();
+        }
       }
       position += bytes;
     }
@@ -184,19 +200,22 @@ function findInSegment(
   );
   let position = segment.positionOf(startOffset);
   while (position >= 0 && position < segment.size) {
+    const bytes = segment.batchBytesAt(position);
     const header = segment.file.window(position, BATCH_OVERHEAD);
-    const at = position - header.start;
-    const bytes = sizeInBytes(header.view, at);
-    if (maxTimestamp(header.view, at) >= timestampMs) {
+    if (maxTimestamp(header.view, position - header.start) >= timestampMs) {
       const window = segment.file.window(position, bytes);
-      cursor.reset(window.buffer, window.view, position - window.start);
-      while (cursor.next()) {
-        if (cursor.timestamp < timestampMs || cursor.offset < state.logStartOffset) continue;
-        return {
-          timestampMs: cursor.timestamp,
-          offset: cursor.offset,
-          leaderEpoch: state.epochs.epochFor(cursor.offset) ?? -1,
-        };
+      try {
+        cursor.reset(window.buffer, window.view, position - window.start);
+        while (cursor.next()) {
+          if (cursor.timestamp < timestampMs || cursor.offset < state.logStartOffset) continue;
+          return {
+            timestampMs: cursor.timestamp,
+            offset: cursor.offset,
+            leaderEpoch: state.epochs.epochFor(cursor.offset) ?? -1,
+          };
+        }
+      } finally {
+        cursor.release();
       }
     }
     position += bytes;

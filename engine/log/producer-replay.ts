@@ -53,8 +53,9 @@ function replayMarker(
 ): void {
   cursor.reset(buffer, view, at);
   // An emptied control batch, kept by compaction for its offset, ends nothing that is still there.
-  if (!cursor.next()) return;
-  const record = cursor.record();
+  const record = cursor.next() ? cursor.record() : null;
+  cursor.release();
+  if (record === null) return;
   const { type } = decodeControlRecordKey(record.key);
   if (type !== 'ABORT' && type !== 'COMMIT') return;
   const ended = producers.endTransaction({
@@ -76,12 +77,14 @@ export function checkMarker(
   at: number,
 ): void {
   cursor.reset(buffer, view, at);
-  if (!cursor.next()) return;
+  const record = cursor.next() ? cursor.record() : null;
+  cursor.release();
+  if (record === null) return;
   producers.checkMarker(
     {
       producerId: producerId(view, at),
       producerEpoch: producerEpoch(view, at),
-      coordinatorEpoch: decodeTransactionMarkerValue(cursor.record().value).coordinatorEpoch,
+      coordinatorEpoch: decodeTransactionMarkerValue(record.value).coordinatorEpoch,
     },
     'coordinator',
   );

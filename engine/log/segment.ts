@@ -203,7 +203,7 @@ export class Segment {
     } catch (error) {
       if (this.#active || !isVarveError(error, 'CORRUPT_MESSAGE')) throw error;
       // A lying index looks the same as a damaged log: only the log can tell, so rebuild and look again.
-      this.rebuildIndexes(error);
+      this.#rebuildOrKeep(error);
       return this.#scanFor(offset, this.#indexedPosition(offset));
     }
   }
@@ -242,6 +242,16 @@ export class Segment {
       }
     }
     return -1;
+  }
+
+  /** Size of the batch at the batch boundary `position`, which lies wholly in the segment. Throws CORRUPT_MESSAGE. */
+  batchBytesAt(position: number): number {
+    const window = this.#headerAt(position);
+    const bytes = sizeInBytes(window.view, position - window.start);
+    if (bytes < BATCH_OVERHEAD || position + bytes > this.size) {
+      throw this.#corrupt(position, `batch length ${bytes} does not fit the segment`);
+    }
+    return bytes;
   }
 
   #headerAt(position: number) {
@@ -418,6 +428,24 @@ export class Segment {
     this.offsetOfMaxTimestamp = this.baseOffset;
     this.#firstTimestampMs = null;
     this.size = 0;
+  }
+
+  /** Where the log itself is damaged the indexes are all that leads past it: they stay as they are. */
+  #rebuildOrKeep(cause: unknown): void {
+    const offsets = this.#offsetIndex;
+    const times = this.#timeIndex;
+    const { maxTimestampMs, offsetOfMaxTimestamp } = this;
+    const saved = this.#indexesSaved;
+    try {
+      this.rebuildIndexes(cause);
+    } catch (error) {
+      this.#offsetIndex = offsets;
+      this.#timeIndex = times;
+      this.maxTimestampMs = maxTimestampMs;
+      this.offsetOfMaxTimestamp = offsetOfMaxTimestamp;
+      this.#indexesSaved = saved;
+      throw error;
+    }
   }
 
   /** Rebuilds both indexes from batch headers, in memory. */
