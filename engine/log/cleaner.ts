@@ -239,6 +239,8 @@ class Round {
       await this.#swap(cleaned, sources, transactions.kept);
     } catch (error) {
       if (!cleaned.isCleaned) {
+        // Whoever opens the log next finishes it; where it is not the log's yet, nobody else closes it.
+        if (this.#host.state.segments.indexOf(cleaned) < 0) await cleaned.discard();
         throw new SwapFailure(`${cleaned.path} was left half-way`, { cause: error });
       }
       await cleaned.discard();
