@@ -165,3 +165,65 @@ describe('each call fails once while a log is opened', () => {
     });
   });
 });
+
+/*
+ * Compaction, while operations fail: of each key the latest acknowledged value is found, before and after another
+ * process has opened the log.
+ */
+describe('each call fails once while a log is compacted', () => {
+  const config = { ...CONFIG, 'cleanup.policy': 'compact', 'min.cleanable.dirty.ratio': 0 };
+  const expectLatest = (log: PartitionLog, latest: ReadonlyMap<string, string>, about: string) => {
+    const found = new Map<string, string>();
+    for (let offset = log.logStartOffset; offset < log.logEndOffset; ) {
+      const record = log.readRecord(offset, { checkCrcs: true });
+      if (record === null) break;
+      found.set(Buffer.from(record.key!).toString(), Buffer.from(record.value!).toString());
+      offset = record.offset + 1;
+    }
+    expect(found, about).toEqual(latest);
+  };
+
+  it.each(OPERATIONS)('%s', { timeout: 120_000 }, async (operation) => {
+    await inTurn(async (nth, seed) => {
+      const about = `${operation} ${nth}, seed ${seed}`;
+      const fs = newMachine(seed);
+      const log = await PartitionLog.open({ directory: DIRECTORY, fs, config });
+      const latest = new Map<string, string>();
+      for (let i = 0; i < 25; i += 1) {
+        const [key, value] = [`k${i % 4}`, `value-${i}-`.padEnd(150, 'x')];
+        log.append([{ key, value }]);
+        latest.set(key, value);
+      }
+      await log.flush();
+      await settled();
+      const fault = fs.faults.plant({ operation, nth, errno: 'EIO' });
+      const outcome: unknown = await log.compact().then(
+        () => null,
+        (error: unknown) => error,
+      );
+      if (outcome !== null) expect(outcome, about).toMatchObject({ name: 'VarveError' });
+      await settled();
+      const { hits } = fault;
+      fs.faults.clear();
+      const poisoned = log.poisoned !== null;
+      if (!poisoned) {
+        expectLatest(log, latest, about);
+        log.append([{ key: 'k0', value: 'after' }]);
+        latest.set('k0', 'after');
+        await log.flush();
+        await log.compact();
+        expectLatest(log, latest, about);
+      }
+      await log.close().catch((error: unknown) => {
+        expect(error, about).toMatchObject({ code: 'LOG_POISONED' });
+      });
+      expect(fs.usage().openFiles, `${about}: files left open`).toBe(0);
+      for (const machine of [fs.kill(), fs.powerFail(), fs.powerFail({ outcome: 'nothing' })]) {
+        const again = await PartitionLog.open({ directory: DIRECTORY, fs: machine, config });
+        expectLatest(again, latest, `${about}, opened again`);
+        await again.close();
+      }
+      return { hits, poisoned };
+    });
+  });
+});
