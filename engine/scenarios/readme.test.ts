@@ -5,13 +5,13 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 /** The programs in the README, each run as a newcomer would: pasted into a file of a project that has varve. */
-const programs = [
-  ...readFileSync('README.md', 'utf8').matchAll(/^## (.+)$|```js\n([\s\S]*?)```/gm),
-].reduce<{ title: string; code: string }[]>((found, [, title, code]) => {
-  if (title !== undefined) return [...found, { title, code: '' }];
-  const last = found.pop()!;
-  return [...found, { title: last.title, code: last.code + code }];
-}, []);
+const programs: { title: string; code: string }[] = [];
+for (const [, title, code] of readFileSync('README.md', 'utf8').matchAll(
+  /^## (.+)$|```js\n([\s\S]*?)```/gm,
+)) {
+  if (title !== undefined) programs.push({ title, code: '' });
+  else programs.at(-1)!.code += code;
+}
 const runnable = programs.filter(({ code }) => code.includes('import '));
 
 let project: string;
