@@ -2,7 +2,8 @@ import { writeSync } from 'node:fs';
 import { BatchOptions, batchSizeBound, writeBatch } from '../format/batch-writer.js';
 import { openFileSystem } from '../io/index.js';
 import type { FileSystem } from '../io/port.js';
-import type { AppendResult, PartitionLog } from '../log/partition-log.js';
+import type { AppendResult } from '../log/log-options.js';
+import type { PartitionLog } from '../log/partition-log.js';
 import { Random } from '../testing/random.js';
 import type { LastBatch } from './crash-model.js';
 import {
