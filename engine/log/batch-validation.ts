@@ -21,6 +21,7 @@ import {
   sizeInBytes,
 } from '../format/batch-header.js';
 import { RecordCursor } from '../format/batch-reader.js';
+import { decodeControlRecordKey, decodeTransactionMarkerValue } from '../format/control-record.js';
 
 /** Where ready batches come from. */
 export type BatchOrigin =
@@ -90,6 +91,7 @@ export function validateBatches(input: ValidationInput): number {
     } else {
       validateClientBatch(input, at, count);
     }
+    if (isControl(view, at)) validateControlRecord(bytes, view, at);
     at += size;
     count += 1;
   }
@@ -137,7 +139,21 @@ function validateClientBatch(input: ValidationInput, at: number, batch: number):
   }
 }
 
+/** Let go after each use: it would keep the sender's bytes alive. */
 const cursor = new RecordCursor();
+
+/** The record will be read once the batch is in the log, when it is too late to refuse it. */
+function validateControlRecord(bytes: Buffer, view: DataView, at: number): void {
+  try {
+    cursor.reset(bytes, view, at);
+    // Compaction leaves control batches empty.
+    if (!cursor.next()) return;
+    const { type } = decodeControlRecordKey(cursor.key());
+    if (type === 'ABORT' || type === 'COMMIT') decodeTransactionMarkerValue(cursor.value());
+  } finally {
+    cursor.release();
+  }
+}
 
 /**
  * Looks at each record where the header alone cannot tell: a compressed batch may hold anything, a compacted
@@ -154,19 +170,26 @@ function validateRecords(
   config: TopicConfig,
   needKeys: boolean,
 ): void {
-  cursor.reset(bytes, view, at);
   let seen = 0;
-  while (cursor.next()) {
-    if (cursor.offsetDelta !== seen) {
-      invalid(batch, `record ${seen} has offset delta ${cursor.offsetDelta}`);
+  try {
+    cursor.reset(bytes, view, at);
+    while (cursor.next()) {
+      if (cursor.offsetDelta !== seen) {
+        invalid(batch, `record ${seen} has offset delta ${cursor.offsetDelta}`);
+      }
+      if (needKeys && cursor.keyStart < 0) {
+        invalid(
+          batch,
+          `record ${seen} has no key, which a topic with cleanup.policy=compact needs`,
+        );
+      }
+      if (config.messageTimestampType === 'CreateTime') {
+        checkTimestamp(cursor.timestamp, nowMs, config, batch);
+      }
+      seen += 1;
     }
-    if (needKeys && cursor.keyStart < 0) {
-      invalid(batch, `record ${seen} has no key, which a topic with cleanup.policy=compact needs`);
-    }
-    if (config.messageTimestampType === 'CreateTime') {
-      checkTimestamp(cursor.timestamp, nowMs, config, batch);
-    }
-    seen += 1;
+  } finally {
+    cursor.release();
   }
   if (seen !== records) invalid(batch, `it holds ${seen} records but its header says ${records}`);
 }

@@ -53,10 +53,23 @@ import {
 import { type LogState, readableEnd, requireOffset } from './log-state.js';
 import { Mutex } from './mutex.js';
 import { OwnCheckpoints, requireNoOwner } from './own-checkpoints.js';
-import { checkProducer, checkReadyProducers, updateProducer } from './producer-gate.js';
+import {
+  checkProducer,
+  checkReadyProducers,
+  requireProducer,
+  updateProducer,
+} from './producer-gate.js';
 import { replayBatch } from './producer-replay.js';
 import { iterateRecords, type RecordsOptions } from './record-iterator.js';
-import { busy, closedError, largerThanSegment, requireKeys, tooLarge } from './refusals.js';
+import {
+  busy,
+  closedError,
+  largerThanSegment,
+  MAX_OFFSET_SPAN,
+  requireKeys,
+  requireOffsetSpan,
+  tooLarge,
+} from './refusals.js';
 import { drawRollJitterMs, type RollReason, shouldRoll } from './roll.js';
 import { Segment } from './segment.js';
 import { Waiters } from './waiters.js';
@@ -202,6 +215,7 @@ export class PartitionLog {
 
   /** Bytes that compaction could clean, as a share of those and the clean ones: what min.cleanable.dirty.ratio is compared with. */
   get cleanableRatio(): number {
+    this.#requireOpen();
     return planOf(this.#state).dirtyRatio;
   }
 
@@ -284,6 +298,8 @@ export class PartitionLog {
     batch.isTransactional = options.isTransactional ?? false;
     batch.now = this.#now();
     const last = baseOffset + count - 1;
+    requireOffsetSpan(baseOffset, last);
+    if (batch.producerId !== -1 || batch.isTransactional) requireProducer(batch);
     if (batch.producerId >= 0) {
       const duplicate = checkProducer(state.producers, batch, count);
       if (duplicate !== null) return duplicate;
@@ -358,14 +374,20 @@ export class PartitionLog {
       checkRecords: options.checkRecords ?? false,
     });
     const assigns = origin !== 'replication';
-    const plan = this.#planOf(sourceView, source.length, assigns);
+    const plan = this.#planOf(sourceView, source.length, assigns, now);
+    requireOffsetSpan(plan.baseOffset, plan.lastOffset);
     if (assigns) {
       const duplicate = checkReadyProducers(state.producers, source, sourceView);
       if (duplicate !== null) return duplicate;
     }
     let segment = state.segments.active;
     const reason = this.#rollReason(segment, source.length, plan.lastOffset, plan.maxTimestamp);
-    if (reason !== null) segment = this.#roll(reason, source.length, plan.baseOffset);
+    if (reason !== null) {
+      // A gap before the batches goes into the new segment where it fits: between two segments, a recovery could
+      // not tell it from records that were lost.
+      const isNear = plan.lastOffset - state.nextOffset <= MAX_OFFSET_SPAN;
+      segment = this.#roll(reason, source.length, isNear ? state.nextOffset : plan.baseOffset);
+    }
     const file = segment.file;
     file.reserve(source.length);
     const { buffer, view, at } = file;
@@ -382,13 +404,16 @@ export class PartitionLog {
     return new AppendResult(plan.baseOffset, plan.lastOffset, false);
   }
 
-  #planOf(view: DataView, length: number, assigns: boolean) {
-    let next = assigns ? this.#state.nextOffset : baseOffset(view, 0);
+  #planOf(view: DataView, length: number, assigns: boolean, now: number) {
+    const { nextOffset, context } = this.#state;
+    let next = assigns ? nextOffset : baseOffset(view, 0);
     const base = next;
-    let max = -1;
+    // With LogAppendTime what the client says of time counts for nothing, for rolling neither.
+    const appendTime = assigns && context.config.messageTimestampType === 'LogAppendTime';
+    let max = appendTime ? now : -1;
     for (let at = 0; at < length; at += sizeInBytes(view, at)) {
       next = assigns ? next + lastOffset(view, at) + 1 : lastOffset(view, at) + 1;
-      max = Math.max(max, maxTimestamp(view, at));
+      if (!appendTime) max = Math.max(max, maxTimestamp(view, at));
     }
     return { baseOffset: base, lastOffset: next - 1, maxTimestamp: max, records: next - base };
   }
@@ -446,15 +471,17 @@ export class PartitionLog {
     const { signal, to = Number.POSITIVE_INFINITY } = options;
     let from = options.from ?? this.logStartOffset;
     while (from < to && !signal?.aborted && !this.isClosed) {
-      for (const record of iterateRecords(this.#state, { ...options, from })) {
+      const progress = { nextOffset: from };
+      for (const record of iterateRecords(this.#state, { ...options, from }, progress)) {
         yield record;
         from = record.offset + 1;
         if (signal?.aborted || this.isClosed) return;
       }
-      from = Math.max(from, Math.min(readableEnd(this.#state), to));
+      // Not to the end of what can be read: a batch that reaches above it comes whole, later.
+      from = Math.max(from, progress.nextOffset);
       if (from >= to) return;
       try {
-        await this.waitFor(from, signal);
+        await this.waitFor(Math.max(from, readableEnd(this.#state)), signal);
       } catch (error) {
         if (isVarveError(error, 'ABORTED') || isVarveError(error, 'CLOSED')) return;
         throw error;

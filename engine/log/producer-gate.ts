@@ -15,6 +15,25 @@ import { addSequence, type DuplicateBatch, type ProducerState } from './producer
 
 /** Idempotence at the door of an append: null lets it in, a result says that it is in the log already. */
 
+const MAX_EPOCH = 0x7fff;
+const MAX_SEQUENCE = 0x7fff_ffff;
+
+/** What a caller says of its producer must fit the batch's header. Fails with INVALID_ARGUMENT. */
+export function requireProducer({ producerId, producerEpoch, baseSequence }: BatchOptions): void {
+  requireWhole('producerId', producerId, Number.MAX_SAFE_INTEGER);
+  requireWhole('producerEpoch', producerEpoch, MAX_EPOCH);
+  requireWhole('baseSequence', baseSequence, MAX_SEQUENCE);
+}
+
+function requireWhole(name: string, value: number, most: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= most) return;
+  throw new VarveError(
+    'INVALID_ARGUMENT',
+    `${name} ${value} is not a whole number in [0, ${most}]; an idempotent or transactional batch needs a producerId, a producerEpoch and a baseSequence`,
+    { details: { [name]: value, most } },
+  );
+}
+
 export function checkProducer(
   producers: ProducerState,
   batch: BatchOptions,

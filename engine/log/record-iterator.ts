@@ -5,6 +5,7 @@ import { RecordCursor } from '../format/batch-reader.js';
 import type { LogRecord } from '../types.js';
 import { readBatches } from './log-reader.js';
 import { type LogState, readableEnd } from './log-state.js';
+import { closedError } from './refusals.js';
 
 export interface RecordsOptions {
   /** First offset. Default: the log start. */
@@ -19,17 +20,20 @@ export interface RecordsOptions {
 
 /**
  * Records in offset order; control records are passed over. Fails with CORRUPT_MESSAGE at the first batch that is
- * damaged, after the records before it.
+ * damaged, after the records before it, and with CLOSED when it is to read from a log that was closed meanwhile.
+ * `progress.nextOffset` is, after the end, where to go on.
  */
 export function* iterateRecords(
   state: LogState,
   options: RecordsOptions,
+  progress: { nextOffset: number } = { nextOffset: 0 },
 ): Generator<LogRecord, void, void> {
   const check = options.checkCrcs ?? true;
   const cursor = new RecordCursor();
   let offset = options.from ?? state.logStartOffset;
   const to = options.to ?? Number.POSITIVE_INFINITY;
   while (offset < Math.min(to, readableEnd(state))) {
+    if (state.closed) throw closedError(state.context.directory);
     const { bytes, nextOffset } = readBatches(state, offset, options);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = 0; at < bytes.length; at += sizeInBytes(view, at)) {
@@ -38,12 +42,16 @@ export function* iterateRecords(
       cursor.reset(bytes, view, at);
       while (cursor.next()) {
         if (cursor.offset < offset) continue;
-        if (cursor.offset >= to) return;
+        if (cursor.offset >= to) {
+          progress.nextOffset = to;
+          return;
+        }
         yield cursor.record();
       }
     }
     if (nextOffset <= offset) return;
     offset = nextOffset;
+    progress.nextOffset = nextOffset;
   }
 }
 

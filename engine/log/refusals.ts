@@ -14,6 +14,26 @@ export function requireKeys(records: readonly RecordInput[]): void {
   }
 }
 
+/** A segment's indexes count offsets from its base in an int32. */
+export const MAX_OFFSET_SPAN = 0x7fff_ffff;
+
+/** What is appended at a time must fit one segment, and leave the log an end that is an offset. */
+export function requireOffsetSpan(first: number, last: number): void {
+  if (last - first > MAX_OFFSET_SPAN) {
+    throw new VarveError(
+      'RECORD_LIST_TOO_LARGE',
+      `batches with offsets ${first}..${last} do not fit a segment, which spans ${MAX_OFFSET_SPAN}; send them in smaller pieces`,
+      { details: { first, last, limit: MAX_OFFSET_SPAN } },
+    );
+  }
+  if (last < Number.MAX_SAFE_INTEGER) return;
+  throw new VarveError(
+    'OFFSET_OUT_OF_RANGE',
+    `offset ${last} is refused: the largest that a record may have is ${Number.MAX_SAFE_INTEGER - 1}`,
+    { details: { offset: last, limit: Number.MAX_SAFE_INTEGER - 1 } },
+  );
+}
+
 export function tooLarge(bytes: number, limit: number): VarveError {
   return new VarveError(
     'MESSAGE_TOO_LARGE',
