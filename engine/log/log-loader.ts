@@ -253,7 +253,15 @@ class Loader {
     const last = segments.at(-1);
     if (last === undefined) return 0;
     const recovered = this.#recoveries.at(-1);
-    return recovered?.path === last.path ? recovered.nextOffset : last.readNextOffset();
+    if (recovered?.path === last.path) return recovered.nextOffset;
+    try {
+      return last.readNextOffset();
+    } catch (error) {
+      if (!isVarveError(error, 'CORRUPT_MESSAGE')) throw error;
+      // A lying index looks the same as a damaged log: only the log can tell.
+      last.rebuildIndexes(error);
+      return last.readNextOffset();
+    }
   }
 
   #loadEpochs(segments: readonly Segment[]): LeaderEpochCache {
