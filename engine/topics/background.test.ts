@@ -318,4 +318,25 @@ describe('BackgroundTasks', () => {
     expect(rounds).toBe(1);
     expect(failures).toEqual([['broken', new Error('no')]]);
   });
+
+  it('compacts the others when one log cannot tell how dirty it is', async () => {
+    const { events, open } = await simulated();
+    const data = await open();
+    for (const topic of ['broken', 'fine']) {
+      await data.createTopic(topic, { config: { 'cleanup.policy': 'compact' } });
+      const log = data.partition(topic, 0);
+      for (let i = 0; i < 200; i += 1) log.append([{ key: 'k', value: `value-${i}` }]);
+    }
+    const cause = new Error('its file cannot be read');
+    Object.defineProperty(data.partition('broken', 0), 'cleanableRatio', {
+      get() {
+        throw cause;
+      },
+    });
+    expect(await data.compact()).toBe(1);
+    expect(events.filter(({ kind }) => kind === 'compaction-failed')).toEqual([
+      { kind: 'compaction-failed', topic: 'broken', partition: 0, cause },
+    ]);
+    await data.close();
+  });
 });

@@ -37,8 +37,13 @@ export async function compactAll({ handles, emit, signal }: MaintenanceRound): P
   const turns = new Turns();
   const candidates: (Workable & { readonly ratio: number })[] = [];
   for (const found of workable(handles)) {
-    if (!found.log.config.cleanupPolicy.includes('compact')) continue;
-    candidates.push({ ...found, ratio: found.log.cleanableRatio });
+    if (found.log.isClosed || !found.log.config.cleanupPolicy.includes('compact')) continue;
+    try {
+      candidates.push({ ...found, ratio: found.log.cleanableRatio });
+    } catch (cause) {
+      const { topic, partition } = found;
+      emit({ kind: 'compaction-failed', topic, partition, cause });
+    }
     await turns.yieldIfDue();
   }
   candidates.sort((a, b) => b.ratio - a.ratio);
