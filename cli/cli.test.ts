@@ -166,6 +166,18 @@ describe('append and cat', () => {
     },
   );
 
+  test('stdin that pauses: what came so far is in the log, as one batch, while append waits for more', async () => {
+    const child = start(['log', 'append', 'tail-0', '--from', '-', '--durable']);
+    const log = join(work, 'tail-0', '00000000000000000000.log');
+    child.stdin!.write('one\ntwo\nthr');
+    await until(() => fs.existsSync(log) && fs.readFileSync(log).includes('two'));
+    expect(varve(['log', 'cat', 'tail-0']).stdout).toBe('one\ntwo\n');
+    child.stdin!.end('ee\n');
+    expect((await exitOf(child)).status).toBe(0);
+    expect(varve(['log', 'cat', 'tail-0']).stdout).toBe('one\ntwo\nthree\n');
+    expect(varve(['log', 'stats', 'tail-0', '--json']).json()[0]).toMatchObject({ batches: 2 });
+  });
+
   test('stdin without a newline at the end: the last line counts, and gets one', () => {
     expect(varve(['log', 'append', 'e-0', '--from', '-'], 'a\nb').status).toBe(0);
     expect(varve(['log', 'cat', 'e-0']).stdout).toBe('a\nb\n');

@@ -20,6 +20,9 @@ export interface AppendCommandOptions {
 /** About what a record takes in a batch beyond its value: short deltas and lengths are one or two bytes each. */
 const RECORD_BYTES = 12;
 
+/** A batch that is not full is appended when its input pauses for so long: `tail -f` may never fill one. */
+const LINGER_MS = 100;
+
 /** Appends a file, or stdin for `-`, to one partition: a line a record, without its line end. */
 export async function appendLines(directory: string, options: AppendCommandOptions): Promise<void> {
   const signal = interruptSignal();
@@ -34,23 +37,36 @@ export async function appendLines(directory: string, options: AppendCommandOptio
     onProgress: ({ scannedBytes, totalBytes }) => progress.update(scannedBytes, totalBytes),
   });
   const appender = new Appender(log, options);
+  let linger: NodeJS.Timeout | undefined;
+  let lingered = Promise.resolve();
+  const sendPaused = () => {
+    lingered = appender.send();
+    lingered.catch((error: Error) => input.destroy(error));
+  };
   try {
     const limit = options.maxMessageBytes - BATCH_OVERHEAD - MAX_RECORD_OVERHEAD;
     for await (const some of lines(input, limit)) {
+      clearTimeout(linger);
       for (const line of some) {
         if (appender.isFull(line)) await appender.send();
         appender.add(line);
       }
       progress.update(appender.bytes, null);
+      linger = setTimeout(sendPaused, LINGER_MS);
     }
-    if (!signal.aborted) await appender.send();
+    clearTimeout(linger);
+    await lingered;
+    await appender.send();
   } catch (error) {
-    if (!signal.aborted) {
+    if (signal.aborted) {
+      await appender.send();
+    } else {
       const isBadLine = isVarveError(error) && error.details.line !== undefined;
       if (isBadLine) await appender.send();
       throw keptSoFar(error, appender, directory);
     }
   } finally {
+    clearTimeout(linger);
     signal.removeEventListener('abort', stop);
     progress.end();
     input.destroy();
@@ -60,7 +76,9 @@ export async function appendLines(directory: string, options: AppendCommandOptio
   report(directory, appender, (performance.now() - startedMs) / 1000, options.json);
 }
 
-async function openInput(path: string): Promise<NodeJS.ReadableStream & { destroy(): void }> {
+async function openInput(
+  path: string,
+): Promise<NodeJS.ReadableStream & { destroy(error?: Error): void }> {
   if (path === '-') return process.stdin;
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
     throw new VarveError('INVALID_ARGUMENT', `cannot read ${path}: it is a directory`);
