@@ -1,12 +1,14 @@
 import { cpSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BatchOptions, batchSizeBound, writeBatch } from '../format/batch-writer.js';
 import { encodeControlRecordKey } from '../format/control-record.js';
 import { openFileSystem } from '../io/index.js';
+import { SimulatedFileSystem } from '../testing/simulated-file-system.js';
 import type { RecordInput } from '../types.js';
 import { PartitionLog } from './partition-log.js';
+import { Segment } from './segment.js';
 
 let directory: string;
 beforeEach(() => {
@@ -163,4 +165,24 @@ describe('reading on', () => {
     expect(() => log.cleanableRatio).toThrow(expect.objectContaining({ code: 'CLOSED' }));
     expect(fs.usage().openFiles).toBe(0);
   });
+});
+
+it('a file that cannot be closed keeps neither the others open nor the directory locked', async () => {
+  const fs = new SimulatedFileSystem({ seed: 1 });
+  const config = { 'internal.segment.bytes': 4096 };
+  const log = await PartitionLog.open({ directory: '/d/t-0', fs, config });
+  for (let i = 0; i < 100; i += 1) log.append([{ value: 'x'.repeat(100) }]);
+  await log.flush();
+  const close = vi.spyOn(Segment.prototype, 'close');
+  close.mockRejectedValueOnce(new Error('the first one fails'));
+  try {
+    await expect(log.close()).rejects.toMatchObject({ code: 'LOG_POISONED' });
+    expect(close.mock.calls.length).toBe(log.segmentCount);
+  } finally {
+    close.mockRestore();
+  }
+  const again = await PartitionLog.open({ directory: '/d/t-0', fs, config });
+  expect(again.recovery.wasClean).toBe(false);
+  expect(again.logEndOffset).toBe(100);
+  await again.close();
 });

@@ -728,9 +728,11 @@ export class PartitionLog {
       }
     }
     for (const segment of state.segments.all()) {
-      await segment.close({ keepReserved: state.poisoned !== null });
+      await segment.close({ keepReserved: state.poisoned !== null }).catch((error: unknown) => {
+        failure ??= error;
+      });
     }
-    await this.#checkpoints.release(state.poisoned === null);
+    await this.#checkpoints.release(state.poisoned === null && failure === null);
     if (failure !== null) throw poisonedBy(failure);
   }
 
