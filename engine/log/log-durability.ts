@@ -1,4 +1,4 @@
-import type { VarveError } from '../errors.js';
+import { isVarveError, type VarveError } from '../errors.js';
 import { FlushQueue, poisonedBy } from './flush-queue.js';
 import type { RecoveryReport } from './log-loader.js';
 import * as maintenance from './log-maintenance.js';
@@ -18,6 +18,7 @@ export class LogDurability {
   readonly #state: LogState;
   readonly #checkpoints: LogCheckpoints;
   readonly #onPoisoned: (cause: unknown) => void;
+  readonly #onPostponed: (cause: unknown) => void;
   readonly #flushes: FlushQueue;
   readonly #checkpointWrites = new Mutex();
   readonly #background = new Set<Promise<void>>();
@@ -25,6 +26,8 @@ export class LogDurability {
   #unsynced: Segment[];
   /** Rolled, but not trimmed and on disk yet: the recovery point kept on disk stays below them. */
   readonly #unsealed = new Set<Segment>();
+  /** Those of them that a full disk kept from being sealed; tried again with the next roll and at close. */
+  readonly #late = new Set<Segment>();
   #directoryUnsynced: boolean;
   #epochVersionWritten: number;
   #unflushedRecords = 0;
@@ -37,11 +40,14 @@ export class LogDurability {
     options: {
       readonly checkpoints: LogCheckpoints;
       readonly onPoisoned: (cause: unknown) => void;
+      /** A full disk put off work that only saves time at the next open. */
+      readonly onPostponed: (cause: unknown) => void;
     },
   ) {
     this.#state = state;
     this.#checkpoints = options.checkpoints;
     this.#onPoisoned = options.onPoisoned;
+    this.#onPostponed = options.onPostponed;
     // After a kill the page cache still holds what the last process never synced.
     const { segments } = state;
     this.#unsynced = segments.all().slice(Math.max(0, segments.floorIndex(state.recoveryPoint)));
@@ -98,14 +104,34 @@ export class LogDurability {
   }
 
   async #finishRoll(previous: Segment, base: number, snapshot: Buffer): Promise<void> {
-    await maintenance.writeSnapshot(this.#state, base, snapshot);
-    await previous.seal();
-    await writeTransactions(this.#state, previous);
+    try {
+      await maintenance.writeSnapshot(this.#state, base, snapshot);
+      await this.sealLate();
+      await this.#seal(previous);
+      await this.saveCheckpoint();
+    } catch (error) {
+      if (!isVarveError(error, 'DISK_FULL')) throw error;
+      if (this.#unsealed.has(previous)) this.#late.add(previous);
+      this.#onPostponed(error);
+    }
+  }
+
+  async #seal(segment: Segment): Promise<void> {
+    await segment.seal();
+    await writeTransactions(this.#state, segment);
     await this.#flushes.flush();
     // The trimmed length too: below the recovery point nobody looks for reserved space behind the data.
-    await previous.flush();
-    this.#unsealed.delete(previous);
-    await this.saveCheckpoint();
+    await segment.flush();
+    this.#unsealed.delete(segment);
+    this.#late.delete(segment);
+  }
+
+  /** Seals what a full disk kept from it. */
+  async sealLate(): Promise<void> {
+    for (const segment of this.#late) {
+      if (this.#state.segments.indexOf(segment) >= 0) await this.#seal(segment);
+      else this.#late.delete(segment);
+    }
   }
 
   /**
@@ -134,6 +160,13 @@ export class LogDurability {
     }
   }
 
+  /** The last sync. Unlike the others it fails when the leader epochs find no room: a clean open would miss them. */
+  async syncForClose(): Promise<void> {
+    await this.sync();
+    if (this.#state.epochs.version === this.#epochVersionWritten) return;
+    await maintenance.writeEpochs(this.#state);
+  }
+
   /** One sync of everything unsynced. Runs alone: in the flush queue, or after `settle` with appends held off. */
   async sync(): Promise<void> {
     const state = this.#state;
@@ -142,11 +175,7 @@ export class LogDurability {
     const end = state.nextOffset;
     const covered = new Map(this.#unsynced.map((segment) => [segment, segment.size]));
     const flushed = this.#unflushedRecords;
-    if (state.epochs.version !== this.#epochVersionWritten) {
-      const { version } = state.epochs;
-      await maintenance.writeEpochs(state);
-      this.#epochVersionWritten = version;
-    }
+    const hasEpochs = await this.#saveEpochs();
     for (const segment of covered.keys()) await segment.flush();
     if (this.#directoryUnsynced) {
       this.#directoryUnsynced = false;
@@ -157,7 +186,27 @@ export class LogDurability {
     this.#unsynced = this.#unsynced.filter(
       (segment) => segment.isActive || segment.size > (covered.get(segment) ?? -1),
     );
-    if (end > state.recoveryPoint) state.recoveryPoint = Math.min(end, state.nextOffset);
+    if (hasEpochs && end > state.recoveryPoint)
+      state.recoveryPoint = Math.min(end, state.nextOffset);
+  }
+
+  /**
+   * Whether the checkpoint on disk has every leader epoch. A full disk is no reason to fail a sync: epochs are in the
+   * batches too, and recovery finds them there as long as the recovery point stays below.
+   */
+  async #saveEpochs(): Promise<boolean> {
+    const { epochs } = this.#state;
+    const { version } = epochs;
+    if (version === this.#epochVersionWritten) return true;
+    try {
+      await maintenance.writeEpochs(this.#state);
+    } catch (error) {
+      if (!isVarveError(error, 'DISK_FULL')) throw error;
+      this.#onPostponed(error);
+      return false;
+    }
+    this.#epochVersionWritten = version;
+    return true;
   }
 
   /** What checkpoints may say of this log now. Their recovery point may be below the log's own. */

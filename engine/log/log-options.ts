@@ -96,4 +96,6 @@ export type LogEvent =
   | { readonly kind: 'deleted'; readonly baseOffset: number; readonly reason: string }
   | { readonly kind: 'truncated'; readonly offset: number }
   | { readonly kind: 'compacted'; readonly report: CompactionReport }
+  /** A full disk put off work that only saves time at the next open; it is tried again. */
+  | { readonly kind: 'postponed'; readonly cause: unknown }
   | { readonly kind: 'poisoned'; readonly cause: unknown };

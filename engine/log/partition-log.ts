@@ -120,6 +120,7 @@ export class PartitionLog {
     this.#durability = new LogDurability(state, recovery, {
       checkpoints: options.checkpoints,
       onPoisoned: (cause) => onEvent({ kind: 'poisoned', cause }),
+      onPostponed: (cause) => onEvent({ kind: 'postponed', cause }),
     });
   }
 
@@ -718,9 +719,10 @@ export class PartitionLog {
     let failure: unknown = null;
     if (state.poisoned === null && this.#durability.isTouched) {
       try {
+        await this.#durability.sealLate();
         await maintenance.sealActive(state);
         this.#durability.segmentsChanged(state.segments.active);
-        await this.#durability.sync();
+        await this.#durability.syncForClose();
         await this.#durability.saveCheckpoint();
       } catch (error) {
         this.#durability.poison(error);
