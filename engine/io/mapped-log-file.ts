@@ -1,5 +1,4 @@
 import { assert } from '../assert.js';
-import type { AppendCosts } from './append-meter.js';
 import type { FileHandle } from './descriptors.js';
 import { ioError } from './io-error.js';
 import type { Libc } from './libc.js';
@@ -21,7 +20,6 @@ export interface SharedByMappedFiles {
   readonly libc: Libc;
   readonly budget: MappingBudget;
   readonly slots: PopulateSlots;
-  readonly costs: AppendCosts;
   readonly now: () => number;
   /** Told when a file is closed. */
   readonly closed: (log: MappedLogFile) => void;

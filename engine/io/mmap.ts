@@ -1,4 +1,3 @@
-import { AppendCosts } from './append-meter.js';
 import type { DescriptorCache } from './descriptors.js';
 import type { Libc } from './libc.js';
 import { MappedLogFile } from './mapped-log-file.js';
@@ -32,7 +31,6 @@ export class MmapFileSystem extends NodeFiles {
       scratch: new ScratchPool(),
       reads: new ReadBudget(READ_WINDOWS_BYTES),
       slots: new PopulateSlots(),
-      costs: new AppendCosts(),
       now: () => this.clock.monotonic(),
       closed: (log: MappedLogFile) => this.#logs.delete(log),
     };

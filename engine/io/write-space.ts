@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import { type AppendCosts, AppendMeter } from './append-meter.js';
 import type { FileHandle } from './descriptors.js';
 import { errnoName } from './io-error.js';
 import { HUGE_PAGE_BYTES, type Libc, MADV_POPULATE_WRITE } from './libc.js';
@@ -32,6 +31,11 @@ const POPULATE_HERE_BYTES = 512 * KIB;
 const SMALL_APPEND_BYTES = 16 * KIB;
 /** Below this many bytes per flush populated pages would be synced as zeros before they are filled. */
 const MAPPED_BYTES_PER_FLUSH = 4 * MIB;
+/** An append loop without pauses runs at least this fast: anything slower has waited for something. */
+const BUSY_BYTES_PER_MS = 500_000;
+/** A pause of this much is enough to populate what the next burst needs. */
+const PAUSE_MS = 1;
+const IDLE_CREDIT_BYTES = 16 * MIB;
 const LONGEST_BACKOFF_BYTES = 256 * MIB;
 
 /** What file systems say that cannot allocate ahead: they are written with `pwrite` alone. */
@@ -93,9 +97,10 @@ export class WriteSpace implements MappingHolder {
   readonly #lost: () => void;
   #pending: Populating | null = null;
   #backoffBytes = 0;
-  readonly #costs: AppendCosts;
-  readonly #meter: AppendMeter;
-  #meteredTo = 0;
+  /** Bytes that large appends may still have prepared, since the last pause that left time for it. */
+  #idleCredit = 0;
+  #lookedAt: number;
+  #lookedMs: number;
   #windowBytes = SMALLEST_WINDOW_BYTES;
   #windowOpenedMs = 0;
   #markPosition: number;
@@ -113,7 +118,6 @@ export class WriteSpace implements MappingHolder {
       readonly libc: Libc;
       readonly budget: MappingBudget;
       readonly slots: PopulateSlots;
-      readonly costs: AppendCosts;
       readonly now: () => number;
     },
     /** Told when the budget has taken the mapping away. */
@@ -124,14 +128,14 @@ export class WriteSpace implements MappingHolder {
     this.#libc = shared.libc;
     this.#budget = shared.budget;
     this.#slots = shared.slots;
-    this.#costs = shared.costs;
-    this.#meter = new AppendMeter(shared.costs);
     this.#now = shared.now;
     this.#maxBytes = at.maxBytes;
     this.#length = at.length;
     this.#markPosition = at.size;
     this.#markMs = shared.now();
     this.#lastFlush = at.size;
+    this.#lookedAt = at.size;
+    this.#lookedMs = this.#markMs;
     this.nextLook = at.size + FAST_BYTES;
   }
 
@@ -146,7 +150,7 @@ export class WriteSpace implements MappingHolder {
       this.nextLook = size + FAST_BYTES;
       return this.#covers(size, bytes);
     }
-    if (bytes > SMALL_APPEND_BYTES && !this.#isFaster(size)) return this.#covers(size, bytes);
+    if (bytes > SMALL_APPEND_BYTES && !this.#hasTime(size)) return this.#covers(size, bytes);
     if (this.mapping === null || size + bytes > this.mapping.end) {
       if (!this.#openWindow(size, bytes)) return false;
     }
@@ -217,12 +221,19 @@ export class WriteSpace implements MappingHolder {
     return Math.max(this.#bytesPerFlush, size - this.#lastFlush) >= MAPPED_BYTES_PER_FLUSH;
   }
 
-  /** Whether mapping large appends pays at the moment; a log's first ones go through `pwrite` to compare. */
-  #isFaster(size: number): boolean {
-    const mappedBytes = Math.max(0, Math.min(size, this.readyEnd) - this.#meteredTo);
-    this.#meter.note(size, size >= this.readyStart ? mappedBytes : 0, this.#now());
-    this.#meteredTo = size;
-    return this.#costs.mappingPays;
+  /**
+   * Whether there is time to prepare space for large appends. One after another without a pause they are best written:
+   * populating costs as much as it saves, whoever does it. A log that is written in bursts has its space prepared
+   * between them, and appends at the speed of memory.
+   */
+  #hasTime(size: number): boolean {
+    const now = this.#now();
+    const bytes = size - this.#lookedAt;
+    const pausedMs = now - this.#lookedMs - bytes / BUSY_BYTES_PER_MS;
+    this.#lookedAt = size;
+    this.#lookedMs = now;
+    this.#idleCredit = pausedMs > PAUSE_MS ? IDLE_CREDIT_BYTES : this.#idleCredit - bytes;
+    return this.#idleCredit > 0;
   }
 
   #openWindow(size: number, bytes: number): boolean {

@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly clean: boolean;
   readonly recoveryPoint: number;
   readonly logStartOffset: number;
+  /** Default true. */
+  readonly isRecoveryPointKnown?: boolean;
   /** Default 0. */
   readonly cleanerOffset?: number;
   readonly onProgress?: (progress: LoadProgress) => void;
@@ -101,6 +103,7 @@ class Loader {
     let nextOffset = this.#readEnd(segments);
     let logStartOffset = Math.max(this.#options.logStartOffset, segments[0]?.baseOffset ?? 0);
     if (segments.length > 0 && nextOffset < logStartOffset) {
+      if (this.#options.clean) throw startBeyondEnd(directory, logStartOffset, nextOffset);
       // The log lost its end below its start: nothing of it is readable. Kafka starts again, empty.
       await this.#deleteSegments(segments);
       segments = [];
@@ -233,7 +236,8 @@ class Loader {
     if (found.nextOffset === next.baseOffset) return false;
     if (found.cutBytes > 0) return true;
     const compacted = this.#context.config.cleanupPolicy.includes('compact');
-    return !compacted || found.validBytes < fileBytes;
+    const isOldGap = compacted || this.#options.isRecoveryPointKnown === false;
+    return !isOldGap || found.validBytes < fileBytes;
   }
 
   async #deleteSegments(segments: readonly Segment[]): Promise<void> {
@@ -298,6 +302,15 @@ class Loader {
     }
     return epochs;
   }
+}
+
+/** Kafka deletes the log here too; but nothing is lost in a clean stop, so it is the checkpoint that is wrong. */
+function startBeyondEnd(directory: string, logStartOffset: number, end: number): VarveError {
+  return new VarveError(
+    'CORRUPT_CHECKPOINT',
+    `${directory} was closed cleanly and ends at offset ${end}, but the checkpoint of log start offsets says ${logStartOffset}; correct or remove the line in log-start-offset-checkpoint`,
+    { details: { directory, logStartOffset, logEndOffset: end } },
+  );
 }
 
 /**

@@ -50,6 +50,8 @@ export interface CheckpointedOffsets {
 
 export interface TakenCheckpoints extends CheckpointedOffsets {
   readonly clean: boolean;
+  /** Whether `recoveryPoint` was kept, or is 0 because nothing was: then a gap may be older than any crash. Default true. */
+  readonly isRecoveryPointKnown?: boolean;
 }
 
 /** Where a log's offsets and its clean-shutdown mark are kept between runs. */

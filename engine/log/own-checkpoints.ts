@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { isVarveError, VarveError } from '../errors.js';
 import { CLEAN_SHUTDOWN_FILE, encodeCleanShutdown } from '../format/clean-shutdown.js';
 import {
@@ -8,13 +8,25 @@ import {
   LOG_START_OFFSET_CHECKPOINT_FILE,
   RECOVERY_POINT_CHECKPOINT_FILE,
 } from '../format/offset-checkpoint.js';
-import { parsePartitionDirectoryName } from '../format/partition-directory-name.js';
+import {
+  type PartitionName,
+  parsePartitionDirectoryName,
+} from '../format/partition-directory-name.js';
 import type { DirectoryLock, FileSystem } from '../io/port.js';
 import { syncAncestors } from './durable-directory.js';
 import type { CheckpointedOffsets, LogCheckpoints, TakenCheckpoints } from './log-options.js';
 
 const MAX_CHECKPOINT_BYTES = 1024 * 1024;
+/** How a directory that is not named after a partition appears in its own checkpoints. */
+const NAMELESS: PartitionName = { topic: 'log', partition: 0 };
 export const LOCK_FILE = '.lock';
+
+/** What the three files say; null where one says nothing. */
+interface KeptOffsets {
+  readonly recoveryPoint: number | null;
+  readonly logStartOffset: number | null;
+  readonly cleanerOffset: number | null;
+}
 
 /**
  * Checkpoints of a log that stands alone, in its own directory: the files a data directory has in its root.
@@ -26,6 +38,7 @@ export class OwnCheckpoints implements LogCheckpoints {
   readonly #lock: DirectoryLock;
   /** As the file has it. */
   #cleanerOffset = 0;
+  #tookMark = false;
 
   /** Takes the lock of a directory that is there. Fails with DIRECTORY_LOCKED. */
   constructor(fs: FileSystem, directory: string) {
@@ -34,32 +47,62 @@ export class OwnCheckpoints implements LogCheckpoints {
     this.#lock = fs.lock(join(directory, LOCK_FILE));
   }
 
+  get #name(): PartitionName {
+    return parsePartitionDirectoryName(basename(resolve(this.#directory))) ?? NAMELESS;
+  }
+
   async take(): Promise<TakenCheckpoints> {
     const mark = join(this.#directory, CLEAN_SHUTDOWN_FILE);
     const clean = this.#fs.stat(mark) !== null;
     const isNew = this.#fs.list(this.#directory).every(({ name }) => !name.endsWith('.log'));
-    const recoveryPoint = this.#read(RECOVERY_POINT_CHECKPOINT_FILE);
-    const logStartOffset = this.#read(LOG_START_OFFSET_CHECKPOINT_FILE);
-    this.#cleanerOffset = this.#read(CLEANER_OFFSET_CHECKPOINT_FILE);
+    const own = this.#readAll(this.#directory);
+    const kept = own ?? this.#readAll(dirname(resolve(this.#directory)));
+    this.#cleanerOffset = own?.cleanerOffset ?? 0;
     if (!clean) await syncAncestors(this.#fs, this.#directory);
     if (clean) {
       await this.#fs.remove(mark);
+      this.#tookMark = true;
       // Were the mark to come back after a power failure, what is appended now would go unchecked.
       await this.#fs.syncDirectory(this.#directory);
     }
-    const cleanerOffset = this.#cleanerOffset;
-    return { recoveryPoint, logStartOffset, cleanerOffset, clean: clean || isNew };
+    // So that the next opening can tell a log that has just begun from one whose checkpoint is lost.
+    if (isNew && kept === null) await this.write({ recoveryPoint: 0, logStartOffset: 0 });
+    return {
+      recoveryPoint: kept?.recoveryPoint ?? 0,
+      logStartOffset: kept?.logStartOffset ?? 0,
+      cleanerOffset: kept?.cleanerOffset ?? 0,
+      clean: clean || isNew,
+      isRecoveryPointKnown: isNew || typeof kept?.recoveryPoint === 'number',
+    };
   }
 
-  /** A damaged checkpoint is as good as none: recovery then starts from the first segment. */
-  #read(name: string): number {
+  /**
+   * What checkpoint files in a directory say of this partition: its own, or those of the data directory that it lies
+   * in and that is not open. Null where they say nothing; a damaged one is as good as none.
+   */
+  #readAll(directory: string): KeptOffsets | null {
+    const kept: KeptOffsets = {
+      recoveryPoint: this.#read(directory, RECOVERY_POINT_CHECKPOINT_FILE),
+      logStartOffset: this.#read(directory, LOG_START_OFFSET_CHECKPOINT_FILE),
+      cleanerOffset: this.#read(directory, CLEANER_OFFSET_CHECKPOINT_FILE),
+    };
+    return Object.values(kept).every((offset) => offset === null) ? null : kept;
+  }
+
+  #read(directory: string, name: string): number | null {
+    const { topic, partition } = this.#name;
     try {
-      const bytes = this.#fs.readFile(join(this.#directory, name), {
-        maxBytes: MAX_CHECKPOINT_BYTES,
-      });
-      return decodeOffsetCheckpoint(bytes)[0]?.offset ?? 0;
+      const bytes = this.#fs.readFile(join(directory, name), { maxBytes: MAX_CHECKPOINT_BYTES });
+      const entries = decodeOffsetCheckpoint(bytes, name);
+      // In its own directory there is nothing else, and the directory may have been renamed.
+      const entry =
+        directory === this.#directory
+          ? entries[0]
+          : entries.find((one) => one.topic === topic && one.partition === partition);
+      return entry?.offset ?? null;
     } catch (error) {
-      if (isVarveError(error, 'NOT_FOUND') || isVarveError(error, 'CORRUPT_CHECKPOINT')) return 0;
+      if (isVarveError(error, 'NOT_FOUND') || isVarveError(error, 'CORRUPT_CHECKPOINT'))
+        return null;
       throw error;
     }
   }
@@ -75,10 +118,7 @@ export class OwnCheckpoints implements LogCheckpoints {
   }
 
   #write(name: string, offset: number): Promise<void> {
-    const { topic, partition } = parsePartitionDirectoryName(basename(this.#directory)) ?? {
-      topic: 'log',
-      partition: 0,
-    };
+    const { topic, partition } = this.#name;
     const bytes = encodeOffsetCheckpoint([{ topic, partition, offset }]);
     return this.#fs.writeFileAtomic(join(this.#directory, name), bytes);
   }
@@ -94,7 +134,12 @@ export class OwnCheckpoints implements LogCheckpoints {
     }
   }
 
-  /** Gives the lock back when opening failed. */
+  /** After a failed opening, which has changed nothing: the log is as clean as it was. */
+  giveBack(): Promise<void> {
+    return this.release(this.#tookMark);
+  }
+
+  /** Gives the lock back. */
   abandon(): void {
     this.#lock.release();
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -135,6 +135,56 @@ describe('PartitionLog', () => {
     await log.close();
     const again = await PartitionLog.open({ directory });
     expect(again.append([{ value: 'a' }, { value: 'b' }], options).isDuplicate).toBe(true);
+    await again.close();
+  });
+});
+
+describe('what checkpoints say', () => {
+  it('a start beyond the end of a log that was closed cleanly is refused, and nothing is deleted', async () => {
+    const log = await PartitionLog.open({ directory, config: SMALL });
+    await fill(log, 100);
+    await log.close();
+    writeFileSync(join(directory, 'log-start-offset-checkpoint'), '0\n1\nevents 0 5555\n');
+    for (const _attempt of ['first', 'second']) {
+      await expect(PartitionLog.open({ directory, config: SMALL })).rejects.toMatchObject({
+        code: 'CORRUPT_CHECKPOINT',
+        details: { logStartOffset: 5555, logEndOffset: 100 },
+      });
+    }
+    writeFileSync(join(directory, 'log-start-offset-checkpoint'), '0\n1\nevents 0 5\n');
+    const again = await PartitionLog.open({ directory, config: SMALL });
+    expect([again.logStartOffset, again.logEndOffset]).toEqual([5, 100]);
+    await again.close();
+  });
+
+  it('a partition of a closed data directory keeps its start when it is opened on its own', async () => {
+    const log = await PartitionLog.open({ directory, config: SMALL });
+    await fill(log, 100);
+    await log.deleteRecordsBefore(50);
+    await log.close();
+    for (const name of ['log-start-offset-checkpoint', 'recovery-point-offset-checkpoint']) {
+      renameSync(join(directory, name), join(directory, '..', name));
+    }
+    const again = await PartitionLog.open({ directory, config: SMALL });
+    expect([again.logStartOffset, again.logEndOffset]).toEqual([50, 100]);
+    await again.close();
+  });
+
+  it('gaps between segments are kept where no recovery point says that they are new', async () => {
+    const log = await PartitionLog.open({
+      directory,
+      config: { ...SMALL, 'cleanup.policy': 'compact' },
+    });
+    for (let i = 0; i < 300; i += 1) log.append([{ key: `k${i % 3}`, value: `value-${i}` }]);
+    log.roll();
+    await log.compact({ force: true });
+    const records = [...log.records()].map(({ offset }) => offset);
+    await log.close();
+    rmSync(join(directory, '.kafka_cleanshutdown'));
+    rmSync(join(directory, 'recovery-point-offset-checkpoint'));
+    const again = await PartitionLog.open({ directory, config: SMALL });
+    expect([...again.records()].map(({ offset }) => offset)).toEqual(records);
+    expect(again.logEndOffset).toBe(300);
     await again.close();
   });
 });

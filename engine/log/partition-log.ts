@@ -5,6 +5,7 @@ import {
   assignOffsetAndEpoch,
   baseOffset,
   lastOffset,
+  lastOffsetDelta,
   maxTimestamp,
   partitionLeaderEpoch,
   producerId,
@@ -139,7 +140,8 @@ export class PartitionLog {
       requireNoOwner(fs, options.directory);
       return await PartitionLog.load({ ...rest, fs, checkpoints });
     } catch (error) {
-      checkpoints.abandon();
+      // The first error counts, whatever becomes of the mark.
+      await checkpoints.giveBack().catch(() => undefined);
       throw error;
     }
   }
@@ -167,6 +169,7 @@ export class PartitionLog {
       cleanerOffset,
       logStartOffset: offsets.logStartOffset,
       recoveryPoint: offsets.recoveryPoint,
+      isRecoveryPointKnown: offsets.isRecoveryPointKnown ?? true,
       ...(options.onProgress && { onProgress: options.onProgress }),
     });
     log = new PartitionLog(state, report, options, onEvent);
@@ -400,7 +403,7 @@ export class PartitionLog {
       erase(buffer, at);
       throw error;
     }
-    this.#acceptBatches(segment, source.length);
+    this.#acceptBatches(segment, sourceView, assigns, now);
     this.#appended(plan.lastOffset + 1, plan.records);
     return new AppendResult(plan.baseOffset, plan.lastOffset, false);
   }
@@ -430,16 +433,24 @@ export class PartitionLog {
     }
   }
 
-  #acceptBatches(segment: Segment, length: number): void {
-    const { producers, transactions, epochs } = this.#state;
-    const { buffer, view, start } = segment.file.window(segment.size, length);
-    const end = segment.size - start + length;
-    for (let at = segment.size - start; at < end; ) {
-      const size = sizeInBytes(view, at);
-      const epoch = partitionLeaderEpoch(view, at);
-      if (epoch > epochs.latestEpoch) epochs.assign(epoch, baseOffset(view, at));
-      segment.accept(size, lastOffset(view, at), maxTimestamp(view, at));
-      if (producerId(view, at) >= 0) replayBatch(producers, transactions, buffer, view, at);
+  /** Takes the batches of `source` into account, which lie at the segment's end now. Looks at the source: it is at hand. */
+  #acceptBatches(segment: Segment, source: DataView, assigns: boolean, now: number): void {
+    const { producers, transactions, epochs, context, nextOffset } = this.#state;
+    const appendTime = assigns && context.config.messageTimestampType === 'LogAppendTime';
+    let next = nextOffset;
+    for (let at = 0; at < source.byteLength; ) {
+      const size = sizeInBytes(source, at);
+      const base = assigns ? next : baseOffset(source, at);
+      const last = base + lastOffsetDelta(source, at);
+      const epoch = assigns ? this.#leaderEpoch : partitionLeaderEpoch(source, at);
+      if (epoch > epochs.latestEpoch) epochs.assign(epoch, base);
+      const position = segment.size;
+      segment.accept(size, last, appendTime ? now : maxTimestamp(source, at));
+      if (producerId(source, at) >= 0) {
+        const { buffer, view, start } = segment.file.window(position, size);
+        replayBatch(producers, transactions, buffer, view, position - start);
+      }
+      next = last + 1;
       at += size;
     }
   }

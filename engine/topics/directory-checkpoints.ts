@@ -102,7 +102,12 @@ export class DirectoryCheckpoints {
     row.onRelease = session.onRelease;
     if (session.offsets !== undefined) row.kept = session.offsets;
     return {
-      take: async () => ({ ...row.kept, clean: session.isClean }),
+      take: async () => ({
+        ...row.kept,
+        clean: session.isClean,
+        isRecoveryPointKnown:
+          session.offsets !== undefined || this.has(session.topic, session.partition),
+      }),
       write: (state) => this.#write(row, state),
       release: async (clean) => row.onRelease(clean),
     };

@@ -86,7 +86,8 @@ const ended = (process: ChildProcess) =>
 const WRITER = `
   const data = await DataDirectory.open({ directory, topicDefaults: { 'internal.segment.bytes': 16384 } });
   if (!data.hasTopic('t')) await data.createTopic('t', { partitions: 2 });
-  let n = Math.max(data.partition('t', 0).logEndOffset, data.partition('t', 1).logEndOffset);
+  // The kill may have come between the two: the one behind goes first.
+  let n = Math.min(data.partition('t', 0).logEndOffset, data.partition('t', 1).logEndOffset);
   for (;;) {
     for (let i = 0; i < 50; i++, n++) {
       for (let p = 0; p < 2; p++) {
