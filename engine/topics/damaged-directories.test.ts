@@ -116,7 +116,8 @@ const ROWS: Row[] = [
   },
   {
     name: 'meta.properties is of a version to come',
-    damage: (root) => edit(join(root, 'meta.properties'), (t) => t.replace('version=1', 'version=9')),
+    damage: (root) =>
+      edit(join(root, 'meta.properties'), (t) => t.replace('version=1', 'version=9')),
     refused: 'UNSUPPORTED_FORMAT',
   },
   {
