@@ -1,5 +1,6 @@
 import { basename, dirname, join, relative } from 'node:path';
 import pc from 'picocolors';
+import { isVarveError } from '../../engine/errors.js';
 import { parseSegmentFileName } from '../../engine/format/segment-file-name.js';
 import { findTarget, type InspectTarget } from '../../engine/log/inspect-directory.js';
 import type { Finding } from '../../engine/log/inspect-finding.js';
@@ -10,10 +11,13 @@ import {
   type VerifySummary,
   verifyPartition,
 } from '../../engine/log/inspect-verify.js';
+import { CATALOG_FILE, decodeCatalog } from '../../engine/topics/topic-catalog.js';
 import { Output } from '../output.js';
 import { formatBytes, Progress, plural } from '../progress.js';
-import { FoundDamage, interruptSignal } from '../run-program.js';
+import { FoundDamage, interruptSignal, UsageError } from '../run-program.js';
 import { inspectionFiles } from './files.js';
+
+const MAX_CATALOG_BYTES = 256 * 1024 * 1024;
 
 export interface VerifyCommandOptions {
   readonly checkRecords: boolean;
@@ -60,7 +64,7 @@ class VerifyRun {
 
   async #dataDirectory(target: InspectTarget & { kind: 'data-directory' }): Promise<void> {
     for (const name of target.files) {
-      const finding = checkNamedFile(inspectionFiles(), join(target.directory, name), name);
+      const finding = checkRootFile(join(target.directory, name), name);
       if (finding !== null) this.#finding(finding);
     }
     for (const directory of target.partitions) {
@@ -89,7 +93,9 @@ class VerifyRun {
     const name = basename(path);
     const segment = parseSegmentFileName(name);
     if (segment === null || segment.suffix !== null) {
-      const finding = checkNamedFile(inspectionFiles(), path, name);
+      const finding = checkRootFile(path, name);
+      // Named by the user: there is nothing here that could be called undamaged.
+      if (finding?.code === 'foreign') throw new UsageError(`${path} ${finding.message}`);
       if (finding !== null) this.#finding(finding);
     } else if (segment.kind === 'snapshot') {
       const finding = checkSnapshot(inspectionFiles(), path, segment.baseOffset);
@@ -157,5 +163,25 @@ class VerifyRun {
     if (damage > 0 && this.#target.kind !== 'file') {
       this.#out.text(`See what a repair would do: varve log repair ${this.#path} --dry-run\n`);
     }
+  }
+}
+
+/** The catalog of topics is varve's own; the other files of a data directory's root are Kafka's too. */
+function checkRootFile(path: string, name: string): Finding | null {
+  if (name !== CATALOG_FILE) return checkNamedFile(inspectionFiles(), path, name);
+  try {
+    decodeCatalog(inspectionFiles().readFile(path, { maxBytes: MAX_CATALOG_BYTES }), path);
+    return null;
+  } catch (error) {
+    if (!isVarveError(error, 'CORRUPT_CHECKPOINT')) throw error;
+    return {
+      severity: 'damage',
+      code: 'bad-checkpoint',
+      path,
+      position: null,
+      offset: null,
+      message: error.message,
+      repair: null,
+    };
   }
 }

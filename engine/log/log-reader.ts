@@ -130,10 +130,9 @@ export function readRecord(
     let position = segment.positionOf(offset);
     while (position >= 0 && position < segment.size) {
       const bytes = segment.batchBytesAt(position);
-      const header = segment.file.window(position, BATCH_OVERHEAD);
-      if (!isControl(header.view, position - header.start)) {
-        const batch = segment.file.bytes(position, bytes);
-        const view = new DataView(batch.buffer, batch.byteOffset, bytes);
+      const batch = segment.file.bytes(position, bytes);
+      const view = new DataView(batch.buffer, batch.byteOffset, bytes);
+      if (!isControl(view, 0)) {
         if (options.checkCrcs) requireIntact(segment, batch, view, position);
         try {
           cursor.reset(batch, view, 0);

@@ -489,14 +489,10 @@ export class Segment {
     this.#file = null;
     if (isLast) return;
     this.#timeIndex!.maybeAppend(this.maxTimestampMs, this.offsetOfMaxTimestamp, { final: true });
-    const file = this.#context.fs.openLog(this.path, {
-      create: false,
-      size: this.size,
-      maxBytes: this.size,
-    });
-    try {
-      await file.truncate(this.size);
-    } finally {
+    const { fs } = this.#context;
+    if ((fs.stat(this.path)?.size ?? 0) > this.size) {
+      // Not synced here: the recovery point stays below this segment until a flush has covered it.
+      const file = fs.openLog(this.path, { create: false, size: this.size, maxBytes: this.size });
       await file.close();
     }
     await this.saveIndexes();
