@@ -1,4 +1,4 @@
-import pc from 'picocolors';
+import { colors as pc } from './colors.js';
 
 /**
  * Progress of work that may take over a second: one line on stderr, rewritten in place, only on a terminal and only

@@ -1,11 +1,11 @@
 import { basename, join, relative } from 'node:path';
-import pc from 'picocolors';
 import { isVarveError, VarveError } from '../../engine/errors.js';
 import { RecordCursor } from '../../engine/format/batch-reader.js';
 import { decodeControlRecordKey } from '../../engine/format/control-record.js';
 import { SEGMENT_FILE_KINDS, type SegmentFileKind } from '../../engine/format/segment-file-name.js';
 import { findTarget, listPartition } from '../../engine/log/inspect-directory.js';
 import { BatchScan } from '../../engine/log/inspect-scan.js';
+import { colors as pc } from '../colors.js';
 import { columns, formatTime } from '../columns.js';
 import { Output } from '../output.js';
 import { plural } from '../progress.js';

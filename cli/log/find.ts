@@ -1,5 +1,4 @@
 import { basename, join } from 'node:path';
-import pc from 'picocolors';
 import { isVarveError } from '../../engine/errors.js';
 import {
   baseOffset,
@@ -12,6 +11,7 @@ import { formatSegmentFileName } from '../../engine/format/segment-file-name.js'
 import { listPartition } from '../../engine/log/inspect-directory.js';
 import { type InspectBatch, LogInspector } from '../../engine/log/inspect-log.js';
 import { TimeIndex } from '../../engine/log/time-index.js';
+import { colors as pc } from '../colors.js';
 import { Output } from '../output.js';
 import { Progress } from '../progress.js';
 import { FoundDamage, interruptSignal } from '../run-program.js';

@@ -1,5 +1,4 @@
 import { basename, join, relative } from 'node:path';
-import pc from 'picocolors';
 import { VarveError } from '../../engine/errors.js';
 import { openFileSystem } from '../../engine/io/index.js';
 import { findTarget } from '../../engine/log/inspect-directory.js';
@@ -8,6 +7,7 @@ import {
   type RepairReport,
   repairPartition,
 } from '../../engine/log/inspect-repair.js';
+import { colors as pc } from '../colors.js';
 import { formatCount, Progress, plural } from '../progress.js';
 import { FoundDamage, interruptSignal } from '../run-program.js';
 import { inspectionFiles } from './files.js';

@@ -1,9 +1,9 @@
 import { basename, join } from 'node:path';
 import Table from 'cli-table3';
-import pc from 'picocolors';
 import { isVarveError } from '../../engine/errors.js';
 import { findTarget, listPartition } from '../../engine/log/inspect-directory.js';
 import { BatchScan } from '../../engine/log/inspect-scan.js';
+import { colors as pc } from '../colors.js';
 import { formatTime } from '../columns.js';
 import { formatBytes, formatCount, Progress } from '../progress.js';
 import { FoundDamage, interruptSignal } from '../run-program.js';

@@ -1,5 +1,4 @@
 import { basename, dirname, join, relative } from 'node:path';
-import pc from 'picocolors';
 import { isVarveError } from '../../engine/errors.js';
 import { parseSegmentFileName } from '../../engine/format/segment-file-name.js';
 import { findTarget, type InspectTarget } from '../../engine/log/inspect-directory.js';
@@ -12,6 +11,7 @@ import {
   verifyPartition,
 } from '../../engine/log/inspect-verify.js';
 import { CATALOG_FILE, decodeCatalog } from '../../engine/topics/topic-catalog.js';
+import { colors as pc } from '../colors.js';
 import { Output } from '../output.js';
 import { formatBytes, Progress, plural } from '../progress.js';
 import { FoundDamage, interruptSignal, UsageError } from '../run-program.js';
