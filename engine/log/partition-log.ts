@@ -661,50 +661,39 @@ export class PartitionLog {
   /** Cuts the log at `offset`: everything from it on is gone, durably, when this resolves. Kafka: truncateTo. */
   truncateTo(offset: number): Promise<void> {
     requireOffset(offset);
-    this.#compaction?.abort();
-    return this.#exclusive(async () => {
-      this.#truncating = true;
-      this.#durability.stop();
-      this.#durability.isTouched = true;
-      try {
-        await this.#durability.settle();
-        await this.#durability.lowerCheckpoints(offset);
-        await maintenance.truncateTo(this.#state, offset);
-        this.#durability.segmentsChanged(this.#state.segments.active);
-        await this.#durability.sync();
-        await this.#durability.saveCheckpoint();
-        this.#onEvent({ kind: 'truncated', offset });
-      } catch (error) {
-        this.#durability.poison(error);
-        throw error;
-      } finally {
-        this.#truncating = false;
-        this.#durability.resume();
-      }
+    return this.#cut(offset, async () => {
+      await maintenance.truncateTo(this.#state, offset);
     });
   }
 
   /** Forgets everything and starts again, empty, at `offset`. */
   truncateFullyAndStartAt(offset: number): Promise<void> {
     requireOffset(offset);
+    return this.#cut(0, () => maintenance.startAt(this.#state, offset));
+  }
+
+  /** Runs `work`, which removes offsets from `from` on, with appends and syncs held off; durable when it resolves. */
+  #cut(from: number, work: () => Promise<void>): Promise<void> {
     this.#compaction?.abort();
     return this.#exclusive(async () => {
+      const durability = this.#durability;
       this.#truncating = true;
-      this.#durability.stop();
-      this.#durability.isTouched = true;
+      durability.stop();
+      durability.isTouched = true;
       try {
-        await this.#durability.settle();
-        await this.#durability.lowerCheckpoints(0);
-        await maintenance.startAt(this.#state, offset);
-        this.#durability.segmentsChanged(this.#state.segments.active);
-        await this.#durability.sync();
-        await this.#durability.saveCheckpoint();
+        await durability.settle();
+        await durability.lowerCheckpoints(from);
+        await work();
+        durability.segmentsChanged(this.#state.segments.active);
+        await durability.sync();
+        await durability.saveCheckpoint();
+        this.#onEvent({ kind: 'truncated', offset: this.#state.nextOffset });
       } catch (error) {
-        this.#durability.poison(error);
+        durability.poison(error);
         throw error;
       } finally {
         this.#truncating = false;
-        this.#durability.resume();
+        durability.resume();
       }
     });
   }
