@@ -36,6 +36,8 @@ export type ErrorCode =
   | 'LOG_POISONED'
   /** The log is being truncated; the same append works when that is done. */
   | 'LOG_BUSY'
+  /** The controller cannot be reached, or is stopping. */
+  | 'NOT_CONTROLLER'
   | 'CLOSED'
   | 'ABORTED'
   | 'DISK_FULL'
