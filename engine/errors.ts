@@ -19,6 +19,10 @@ export type ErrorCode =
   | 'CORRUPT_INDEX'
   | 'CORRUPT_CHECKPOINT'
   | 'DECOMPRESSION_LIMIT'
+  /** A message of Kafka's protocol that does not have the form of its version. */
+  | 'INVALID_REQUEST'
+  /** A version of an API or of a stored structure that there is no schema for. */
+  | 'UNSUPPORTED_VERSION'
   /** The offset is below the log start or above the log end. */
   | 'OFFSET_OUT_OF_RANGE'
   | 'OUT_OF_ORDER_SEQUENCE_NUMBER'
