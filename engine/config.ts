@@ -1,4 +1,19 @@
-import { VarveError } from './errors.js';
+import {
+  BOOLEAN,
+  choice,
+  choiceOfLists,
+  int,
+  long,
+  propertyOf,
+  RATIO,
+  refuseSetting,
+  type Setting,
+  type SettingDescription,
+  type SettingKind,
+  SettingsTable,
+  type SettingUnit,
+  type SettingValue,
+} from './settings.js';
 
 export type CleanupPolicy = 'delete' | 'compact' | 'compact,delete';
 export type TimestampType = 'CreateTime' | 'LogAppendTime';
@@ -38,7 +53,7 @@ export interface TopicConfig {
   readonly producerIdExpirationMs: number;
 }
 
-export type TopicConfigValue = string | number | boolean;
+export type TopicConfigValue = SettingValue;
 
 /** Settings by their camel case names; what is left out or undefined gets its default. */
 export type TopicConfigInput = {
@@ -46,80 +61,27 @@ export type TopicConfigInput = {
 };
 
 /** A row of the table of settings. */
-export interface TopicConfigDescription {
-  /** Kafka's name: `segment.bytes`. */
-  readonly name: string;
-  /** The same in camel case: `segmentBytes`. */
-  readonly property: keyof TopicConfig;
-  readonly type: 'integer' | 'ratio' | 'boolean' | 'choice';
-  /** As in {@link TopicConfig}. */
-  readonly default: TopicConfigValue | null;
-  readonly unit: 'bytes' | 'ms' | 'records' | 'replicas' | '';
-  /** For people: `1048576 to 2147483647`. */
-  readonly range: string;
-  readonly meaning: string;
-}
+export type TopicConfigDescription = SettingDescription<keyof TopicConfig>;
 
-interface Setting {
-  readonly name: string;
-  readonly property: keyof TopicConfig;
-  readonly unit: TopicConfigDescription['unit'];
-  readonly meaning: string;
-  readonly kind: Kind;
-  readonly default: TopicConfigValue | null;
-}
-
-type Kind =
-  | {
-      readonly type: 'integer';
-      readonly min: number;
-      readonly max: number;
-      readonly none?: Unlimited;
-    }
-  | { readonly type: 'ratio' }
-  | { readonly type: 'boolean' }
-  | { readonly type: 'choice'; readonly choices: readonly string[] };
-
-/** Which numbers besides Infinity say "no limit": -1, or every negative one. */
-type Unlimited = '-1' | 'negative';
-
-const MAX_INT = 0x7fffffff;
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
 const DAY = 24 * HOUR;
 const MIB = 1024 * 1024;
-/** Kafka's Long.MAX_VALUE, which a double cannot hold. */
-const LONG_MAX = '9223372036854775807';
-
-const int = (min: number): Kind => ({ type: 'integer', min, max: MAX_INT });
-const long = (min: number, none?: Unlimited): Kind =>
-  none === undefined
-    ? { type: 'integer', min, max: Number.POSITIVE_INFINITY }
-    : { type: 'integer', min, max: Number.POSITIVE_INFINITY, none };
-const choice = (...choices: string[]): Kind => ({ type: 'choice', choices });
-const BOOLEAN: Kind = { type: 'boolean' };
 const INFINITE = Number.POSITIVE_INFINITY;
 
 function setting(
   name: string,
-  unit: Setting['unit'],
-  kind: Kind,
+  unit: SettingUnit,
+  kind: SettingKind,
   defaultValue: TopicConfigValue | null,
   meaning: string,
-): Setting {
-  const property = name.replace(/\.(\w)/g, (_, letter: string) => letter.toUpperCase());
-  return {
-    name,
-    property: property as keyof TopicConfig,
-    unit,
-    kind,
-    default: defaultValue,
-    meaning,
-  };
+): Setting<keyof TopicConfig> {
+  const property = propertyOf(name) as keyof TopicConfig;
+  return { name, property, unit, kind, default: defaultValue, meaning };
 }
 
 /** The one table: names, defaults and ranges as in Kafka 4.2 (`LogConfig`), differences said. */
-const SETTINGS: readonly Setting[] = [
+const TABLE = new SettingsTable<keyof TopicConfig>('topic', [
   setting(
     'segment.bytes',
     'bytes',
@@ -181,14 +143,14 @@ const SETTINGS: readonly Setting[] = [
   setting(
     'cleanup.policy',
     '',
-    choice('delete', 'compact', 'compact,delete'),
+    choiceOfLists('delete', 'compact', 'compact,delete'),
     'delete',
     'What happens to old data: delete drops whole segments by age and size, compact keeps the newest record of each key.',
   ),
   setting(
     'min.cleanable.dirty.ratio',
     '',
-    { type: 'ratio' },
+    RATIO,
     0.5,
     'Share of a compacted log that must be uncompacted before compaction is worth it.',
   ),
@@ -293,13 +255,7 @@ const SETTINGS: readonly Setting[] = [
     DAY,
     'Idle time after which an idempotent producer is forgotten. In Kafka a setting of the broker.',
   ),
-];
-
-const BY_NAME = new Map<string, Setting>();
-for (const entry of SETTINGS) {
-  BY_NAME.set(entry.name, entry);
-  BY_NAME.set(entry.property, entry);
-}
+]);
 
 /**
  * Checks settings given by Kafka's names (`segment.bytes`, values also as text) or by camel case
@@ -309,42 +265,19 @@ for (const entry of SETTINGS) {
 export function parseTopicConfig(
   input: TopicConfigInput | Readonly<Record<string, TopicConfigValue>> = {},
 ): TopicConfig {
-  const values: Partial<Record<keyof TopicConfig, TopicConfigValue | null>> = {};
-  for (const { property, default: defaultValue } of SETTINGS) values[property] = defaultValue;
-
-  const given = new Map<keyof TopicConfig, unknown>();
-  for (const [name, value] of Object.entries(input)) {
-    if (value === undefined) continue;
-    const found = BY_NAME.get(name);
-    if (found === undefined) throw unknownName(name);
-    if (given.has(found.property)) {
-      throw refuse(
-        found.name,
-        value,
-        `it is given twice, as ${found.name} and as ${found.property}`,
-      );
-    }
-    given.set(found.property, value);
-  }
-
+  const given = TABLE.collect(input);
   const internal = given.get('internalSegmentBytes');
   if (internal !== undefined && internal !== null) {
     // A config that was parsed before carries the replaced value too; it has been checked there.
     if (given.get('segmentBytes') === internal) given.delete('segmentBytes');
   }
-  for (const { property, name, kind } of SETTINGS) {
-    const value = given.get(property);
-    if (value === undefined || (value === null && property === 'internalSegmentBytes')) continue;
-    values[property] = parseValue(name, kind, value);
-  }
-  if (values.internalSegmentBytes !== null && values.internalSegmentBytes !== undefined) {
-    values.segmentBytes = values.internalSegmentBytes;
-  }
+  const values = TABLE.complete(given);
+  if (values.internalSegmentBytes !== null) values.segmentBytes = values.internalSegmentBytes;
 
   // Sound because the table has every property of TopicConfig: a test compares the two.
   const config = values as unknown as TopicConfig;
   if (config.minCompactionLagMs > config.maxCompactionLagMs) {
-    throw refuse(
+    throw refuseSetting(
       'min.compaction.lag.ms',
       config.minCompactionLagMs,
       `it must not be above max.compaction.lag.ms, ${config.maxCompactionLagMs}`,
@@ -355,139 +288,10 @@ export function parseTopicConfig(
 
 /** The settings as a table, for documentation and the command line. */
 export function describeTopicConfig(): TopicConfigDescription[] {
-  return SETTINGS.map(({ name, property, kind, default: defaultValue, unit, meaning }) => ({
-    name,
-    property,
-    type: kind.type,
-    default: defaultValue,
-    unit,
-    range: rangeOf(kind),
-    meaning,
-  }));
+  return TABLE.describe();
 }
 
 /** The settings by Kafka's names with Kafka's text for each value: what a Kafka client is shown. */
 export function formatTopicConfig(config: TopicConfig): Record<string, string> {
-  const texts: Record<string, string> = {};
-  for (const { name, property, kind } of SETTINGS) {
-    const value = config[property];
-    if (value === null) continue;
-    const noLimit = kind.type === 'integer' && kind.none !== undefined ? '-1' : LONG_MAX;
-    texts[name] = value === Number.POSITIVE_INFINITY ? noLimit : String(value);
-  }
-  return texts;
-}
-
-function parseValue(name: string, kind: Kind, value: unknown): TopicConfigValue {
-  switch (kind.type) {
-    case 'integer':
-      return parseInteger(name, kind, value);
-    case 'ratio': {
-      const number = toNumber(value);
-      if (!(number >= 0 && number <= 1)) throw outOfRange(name, kind, value);
-      return number;
-    }
-    case 'boolean': {
-      const text = typeof value === 'string' ? value.trim().toLowerCase() : value;
-      if (text !== true && text !== false && text !== 'true' && text !== 'false') {
-        throw outOfRange(name, kind, value);
-      }
-      return text === true || text === 'true';
-    }
-    case 'choice':
-      return parseChoice(name, kind, value);
-  }
-}
-
-function parseInteger(
-  name: string,
-  kind: Extract<Kind, { readonly type: 'integer' }>,
-  value: unknown,
-): number {
-  let number = toNumber(value);
-  if (kind.none === '-1' && number === -1) return Number.POSITIVE_INFINITY;
-  if (kind.none === 'negative' && number < 0) return Number.POSITIVE_INFINITY;
-  // From 2^53 on a double skips integers, and the next limit that means anything is none at all.
-  const longMax = Number(LONG_MAX);
-  if (number > Number.MAX_SAFE_INTEGER && number <= longMax) number = Number.POSITIVE_INFINITY;
-  if (!Number.isSafeInteger(number) && number !== Number.POSITIVE_INFINITY) {
-    throw outOfRange(name, kind, value);
-  }
-  if (number < kind.min || number > kind.max) throw outOfRange(name, kind, value);
-  return number;
-}
-
-function parseChoice(
-  name: string,
-  kind: Extract<Kind, { readonly type: 'choice' }>,
-  value: unknown,
-): string {
-  if (typeof value === 'string') {
-    const text = name === 'cleanup.policy' ? canonicalList(value) : value;
-    if (kind.choices.includes(text)) return text;
-  }
-  throw outOfRange(name, kind, value);
-}
-
-/** `delete, compact` and `compact,delete` are the same policy. */
-function canonicalList(text: string): string {
-  const parts = text.split(',').map((part) => part.trim());
-  return parts.sort().join(',');
-}
-
-function toNumber(value: unknown): number {
-  if (typeof value === 'number') return value;
-  if (typeof value !== 'string') return Number.NaN;
-  const text = value.trim();
-  if (text === 'Infinity') return Number.POSITIVE_INFINITY;
-  return /^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
-}
-
-function rangeOf(kind: Kind): string {
-  switch (kind.type) {
-    case 'integer': {
-      const upTo = kind.max === Number.POSITIVE_INFINITY ? 'Infinity' : String(kind.max);
-      const noLimit = kind.none === undefined ? '' : ', or -1 for no limit';
-      return `${kind.min} to ${upTo}${noLimit}`;
-    }
-    case 'ratio':
-      return '0 to 1';
-    case 'boolean':
-      return 'true, false';
-    case 'choice':
-      return kind.choices.map((text) => (text.includes(',') ? `"${text}"` : text)).join(', ');
-  }
-}
-
-const TYPE_NAMES = {
-  integer: 'an integer from ',
-  ratio: 'a number from ',
-  boolean: 'one of ',
-  choice: 'one of ',
-} as const;
-
-function outOfRange(name: string, kind: Kind, value: unknown): VarveError {
-  return refuse(name, value, `it must be ${TYPE_NAMES[kind.type]}${rangeOf(kind)}`, rangeOf(kind));
-}
-
-function refuse(name: string, value: unknown, rule: string, range?: string): VarveError {
-  const shown = showValue(value);
-  return new VarveError('INVALID_CONFIG', `${name} is ${shown}: ${rule}`, {
-    details: range === undefined ? { name, value } : { name, value, range },
-  });
-}
-
-/** Never runs code of the value: an object's own toString may throw. */
-function showValue(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') return `${value}`;
-  return `of type ${typeof value}`;
-}
-
-function unknownName(name: string): VarveError {
-  return new VarveError(
-    'INVALID_CONFIG',
-    `unknown topic setting ${JSON.stringify(name)}; known are ${SETTINGS.map((known) => known.name).join(', ')}`,
-    { details: { name } },
-  );
+  return TABLE.format(config);
 }
