@@ -19,6 +19,7 @@ export class LogDurability {
   readonly #checkpoints: LogCheckpoints;
   readonly #onPoisoned: (cause: unknown) => void;
   readonly #onPostponed: (cause: unknown) => void;
+  readonly #beforeSync: () => void;
   readonly #flushes: FlushQueue;
   readonly #checkpointWrites = new Mutex();
   readonly #background = new Set<Promise<void>>();
@@ -42,12 +43,15 @@ export class LogDurability {
       readonly onPoisoned: (cause: unknown) => void;
       /** A full disk put off work that only saves time at the next open. */
       readonly onPostponed: (cause: unknown) => void;
+      /** Last chance to append what the sync shall cover. */
+      readonly beforeSync: () => void;
     },
   ) {
     this.#state = state;
     this.#checkpoints = options.checkpoints;
     this.#onPoisoned = options.onPoisoned;
     this.#onPostponed = options.onPostponed;
+    this.#beforeSync = options.beforeSync;
     // After a kill the page cache still holds what the last process never synced.
     const { segments } = state;
     this.#unsynced = segments.all().slice(Math.max(0, segments.floorIndex(state.recoveryPoint)));
@@ -170,6 +174,7 @@ export class LogDurability {
   /** One sync of everything unsynced. Runs alone: in the flush queue, or after `settle` with appends held off. */
   async sync(): Promise<void> {
     const state = this.#state;
+    this.#beforeSync();
     // After a failed sync the kernel may have dropped the bytes: a second one would succeed without them.
     if (state.poisoned !== null) throw state.poisoned;
     const end = state.nextOffset;

@@ -14,6 +14,7 @@ import {
 } from '../format/batch-header.js';
 import { BatchOptions, batchSizeBound, writeBatch } from '../format/batch-writer.js';
 import { BATCH_OVERHEAD } from '../format/layout.js';
+import { recordSizeBound, timestampOf } from '../format/record-encoder.js';
 import { openFileSystem } from '../io/index.js';
 import type { LogRecord, RecordInput } from '../types.js';
 import { checkTimestamp, validateBatches } from './batch-validation.js';
@@ -29,6 +30,7 @@ import {
 import { makeDurableDirectory } from './durable-directory.js';
 import { poisonedBy } from './flush-queue.js';
 import { IndexCache } from './index-cache.js';
+import { JOINED_APPEND_BYTES, JoinedBatch } from './joined-batch.js';
 import { LogDurability } from './log-durability.js';
 import { loadLog, type RecoveryReport } from './log-loader.js';
 import * as maintenance from './log-maintenance.js';
@@ -100,6 +102,9 @@ export class PartitionLog {
   readonly #batch = new BatchOptions();
   readonly #incoming = { bytes: 0, lastOffset: 0, maxTimestampMs: -1 };
   readonly #now: () => number;
+  /** Durable appends of this turn that are not in the log yet: `#current` puts them there. */
+  readonly #joined: JoinedBatch;
+  #endingJoined = false;
   #leaderEpoch: number;
   #truncating = false;
   #compaction: AbortController | null = null;
@@ -122,6 +127,13 @@ export class PartitionLog {
       checkpoints: options.checkpoints,
       onPoisoned: (cause) => onEvent({ kind: 'poisoned', cause }),
       onPostponed: (cause) => onEvent({ kind: 'postponed', cause }),
+      beforeSync: () => this.#endJoined(),
+    });
+    this.#joined = new JoinedBatch((callers) => {
+      this.#durability.flush().then(
+        () => callers.resolve(),
+        (error: unknown) => callers.reject(error),
+      );
     });
   }
 
@@ -194,7 +206,7 @@ export class PartitionLog {
 
   /** The next offset to be assigned. */
   get logEndOffset(): number {
-    return this.#state.nextOffset;
+    return this.#current.nextOffset;
   }
 
   /** Everything below it is on disk. */
@@ -204,7 +216,12 @@ export class PartitionLog {
 
   /** Readers see offsets below it: the log end while nobody sets it. */
   get highWatermark(): number {
-    return readableEnd(this.#state);
+    return readableEnd(this.#current);
+  }
+
+  /** The high watermark that `setHighWatermark` set; null: the log stands alone. */
+  get replicatedHighWatermark(): number | null {
+    return this.#state.highWatermark;
   }
 
   /** Offset below which no transaction is open, at most the high watermark. */
@@ -247,8 +264,9 @@ export class PartitionLog {
    */
   updateConfig(config: TopicSettings): void {
     const parsed = parseTopicConfig(config);
-    this.#state.context.config = parsed;
-    this.#state.producers.expirationMs = parsed.producerIdExpirationMs;
+    const state = this.#current;
+    state.context.config = parsed;
+    state.producers.expirationMs = parsed.producerIdExpirationMs;
   }
 
   /** What checkpoints may say of this log now. Their recovery point may be below `recoveryPoint`. */
@@ -257,17 +275,17 @@ export class PartitionLog {
   }
 
   get segmentCount(): number {
-    return this.#state.segments.count;
+    return this.#current.segments.count;
   }
 
   /** Bytes of all segments' data. */
   get sizeBytes(): number {
-    return this.#state.segments.sizeBytes();
+    return this.#current.segments.sizeBytes();
   }
 
   /** Base offset, size and largest timestamp of each segment, oldest first. */
   segments(): { baseOffset: number; sizeBytes: number; endOffset: number; isActive: boolean }[] {
-    const { segments, nextOffset } = this.#state;
+    const { segments, nextOffset } = this.#current;
     return segments.all().map((segment, i) => ({
       baseOffset: segment.baseOffset,
       sizeBytes: segment.size,
@@ -283,7 +301,7 @@ export class PartitionLog {
    * INVALID_PRODUCER_EPOCH, DISK_FULL, LOG_POISONED or CLOSED.
    */
   append(records: readonly RecordInput[], options: AppendOptions = NO_OPTIONS): AppendResult {
-    const state = this.#state;
+    const state = this.#current;
     this.#requireWritable();
     const count = records.length;
     if (count === 0) throw new VarveError('INVALID_ARGUMENT', 'there are no records to append');
@@ -342,14 +360,24 @@ export class PartitionLog {
     return new AppendResult(baseOffset, last, false);
   }
 
-  /** `append`, resolved when the records survive power loss. Calls under way share syncs (group commit). */
-  async appendDurable(
+  /**
+   * `append`, resolved when the records survive power loss. Calls under way share syncs (group commit), and small
+   * ones without options of one turn also share a batch: each gets its own offsets, in the order of the calls.
+   * Fails as `append` does; records are checked call by call, so nobody's
+   * append fails for another's record.
+   */
+  appendDurable(
     records: readonly RecordInput[],
     options: AppendOptions = NO_OPTIONS,
   ): Promise<AppendResult> {
-    const result = this.append(records, options);
-    await this.flush();
-    return result;
+    try {
+      const joined = options === NO_OPTIONS ? this.#join(records) : null;
+      if (joined !== null) return joined;
+      const result = this.append(records, options);
+      return this.flush().then(() => result);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -358,7 +386,7 @@ export class PartitionLog {
    * batches and nothing else; it is copied once. Nothing is appended when any of them is refused.
    */
   appendBatches(bytes: Uint8Array, options: AppendBatchesOptions = BATCH_DEFAULTS): AppendResult {
-    const state = this.#state;
+    const state = this.#current;
     this.#requireWritable();
     const { config } = state.context;
     const origin = options.origin ?? 'client';
@@ -458,13 +486,13 @@ export class PartitionLog {
   /** Reads whole batches as one view. See `LogRead`. */
   read(offset: number, options?: ReadOptions): LogRead {
     this.#requireOpen();
-    return readBatches(this.#state, offset, options);
+    return readBatches(this.#current, offset, options);
   }
 
   /** The record at `offset`, or the next one there is, or null at the end. CRC checked only if asked. */
   readRecord(offset: number, options?: { readonly checkCrcs?: boolean }): LogRecord | null {
     this.#requireOpen();
-    return readRecord(this.#state, offset, options);
+    return readRecord(this.#current, offset, options);
   }
 
   /**
@@ -473,7 +501,7 @@ export class PartitionLog {
    */
   records(options: RecordsOptions = {}): Generator<LogRecord, void, void> {
     this.#requireOpen();
-    return iterateRecords(this.#state, options);
+    return iterateRecords(this.#current, options);
   }
 
   /** Like `records`, and then waits for more until `signal` aborts or the log is closed, which ends it quietly. */
@@ -484,7 +512,7 @@ export class PartitionLog {
     let from = options.from ?? this.logStartOffset;
     while (from < to && !signal?.aborted && !this.isClosed) {
       const progress = { nextOffset: from };
-      for (const record of iterateRecords(this.#state, { ...options, from }, progress)) {
+      for (const record of iterateRecords(this.#current, { ...options, from }, progress)) {
         yield record;
         from = record.offset + 1;
         if (signal?.aborted || this.isClosed) return;
@@ -493,7 +521,7 @@ export class PartitionLog {
       from = Math.max(from, progress.nextOffset);
       if (from >= to) return;
       try {
-        await this.waitFor(Math.max(from, readableEnd(this.#state)), signal);
+        await this.waitFor(Math.max(from, readableEnd(this.#current)), signal);
       } catch (error) {
         if (isVarveError(error, 'ABORTED') || isVarveError(error, 'CLOSED')) return;
         throw error;
@@ -504,14 +532,14 @@ export class PartitionLog {
   /** The first record with a timestamp at or above `timestampMs` (milliseconds since 1970), or null. */
   findByTimestamp(timestampMs: number): TimestampAndOffset | null {
     this.#requireOpen();
-    return findByTimestamp(this.#state, timestampMs);
+    return findByTimestamp(this.#current, timestampMs);
   }
 
   /** Resolves when a record at `offset` can be read; at once if it can. Rejects ABORTED or CLOSED. */
   waitFor(offset: number, signal?: AbortSignal): Promise<void> {
     this.#requireOpen();
     requireOffset(offset);
-    if (offset < readableEnd(this.#state)) return Promise.resolve();
+    if (offset < readableEnd(this.#current)) return Promise.resolve();
     return this.#waiters.wait(offset, signal);
   }
 
@@ -528,12 +556,12 @@ export class PartitionLog {
   /** Starts a new segment now, unless the active one is empty. */
   roll(): void {
     this.#requireWritable();
-    if (this.#state.segments.active.size > 0) this.#roll('asked', 0);
+    if (this.#current.segments.active.size > 0) this.#roll('asked', 0);
   }
 
   /** Sets what readers may see: replication's high watermark. Null: the log stands alone again. */
   setHighWatermark(offset: number | null): void {
-    const state = this.#state;
+    const state = this.#current;
     if (offset !== null) {
       requireOffset(offset, 'highWatermark');
       assert(offset <= state.nextOffset, 'the high watermark is not above the log end');
@@ -552,14 +580,15 @@ export class PartitionLog {
         { details: { epoch, latestEpoch: this.#state.epochs.latestEpoch } },
       );
     }
+    const { epochs, nextOffset } = this.#current;
     this.#leaderEpoch = epoch;
-    this.#state.epochs.assign(epoch, this.#state.nextOffset);
+    epochs.assign(epoch, nextOffset);
     this.#durability.isTouched = true;
   }
 
   /** The epoch that `offset` was written in, and where an epoch ends: what followers ask to find divergence. */
   endOffsetForEpoch(epoch: number): { epoch: number; endOffset: number } {
-    return this.#state.epochs.endOffsetFor(epoch, this.#state.nextOffset);
+    return this.#state.epochs.endOffsetFor(epoch, this.#current.nextOffset);
   }
 
   get latestEpoch(): number {
@@ -581,7 +610,7 @@ export class PartitionLog {
   deleteRecordsBefore(offset: number): Promise<void> {
     requireOffset(offset);
     return this.#exclusive(async () => {
-      if (offset > readableEnd(this.#state)) {
+      if (offset > readableEnd(this.#current)) {
         throw new VarveError(
           'OFFSET_OUT_OF_RANGE',
           `cannot delete records before ${offset}: the high watermark is ${readableEnd(this.#state)}`,
@@ -677,6 +706,7 @@ export class PartitionLog {
     this.#compaction?.abort();
     return this.#exclusive(async () => {
       const durability = this.#durability;
+      this.#endJoined();
       this.#truncating = true;
       durability.stop();
       durability.isTouched = true;
@@ -709,7 +739,7 @@ export class PartitionLog {
   }
 
   async #close(): Promise<void> {
-    const state = this.#state;
+    const state = this.#current;
     state.closed = true;
     this.#durability.stop();
     this.#compaction?.abort();
@@ -755,6 +785,84 @@ export class PartitionLog {
     if (this.#truncating) {
       throw busy(this.directory);
     }
+  }
+
+  /** The state with every append so far in it. */
+  get #current(): LogState {
+    if (this.#joined.count > 0) this.#endJoined();
+    return this.#state;
+  }
+
+  /** Takes a small durable append into the joined batch; null where it must go its own way. */
+  #join(records: readonly RecordInput[]): Promise<AppendResult> | null {
+    const count = records.length;
+    const { config } = this.#state.context;
+    if (count === 0 || config.messageTimestampType !== 'CreateTime') return null;
+    this.#requireWritable();
+    let bound = 0;
+    for (let i = 0; i < count; i++) bound += recordSizeBound(records[i]!, i);
+    const limit = Math.min(config.maxMessageBytes, config.segmentBytes);
+    const joined = this.#joined;
+    if (bound > JOINED_APPEND_BYTES) return null;
+    if (!joined.hasRoomFor(bound, limit)) {
+      if (joined.count === 0) return null;
+      this.#endJoined();
+      if (!joined.hasRoomFor(bound, limit)) return null;
+    }
+    if (config.cleanupPolicy !== 'delete') requireKeys(records);
+    const now = this.#now();
+    for (let i = 0; i < count; i++) {
+      checkTimestamp(timestampOf(records[i]!, now, i), now, config, 0);
+    }
+    return joined.add(records, now);
+  }
+
+  /** Appends the joined batch. Never throws: what goes wrong is its callers' to know. */
+  #endJoined(): void {
+    const joined = this.#joined;
+    // A listener told of a roll may look at the log half-way.
+    if (joined.count === 0 || this.#endingJoined) return;
+    this.#endingJoined = true;
+    try {
+      this.#appendJoined(joined);
+    } catch (error) {
+      joined.failed(error);
+    } finally {
+      this.#endingJoined = false;
+    }
+  }
+
+  #appendJoined(joined: JoinedBatch): void {
+    this.#requireWritable();
+    const { count } = joined;
+    const state = this.#state;
+    const batch = this.#batch;
+    const baseOffset = state.nextOffset;
+    const last = baseOffset + count - 1;
+    requireOffsetSpan(baseOffset, last);
+    batch.baseOffset = baseOffset;
+    batch.leaderEpoch = this.#leaderEpoch;
+    batch.timestampType = 'CreateTime';
+    batch.producerId = -1;
+    batch.producerEpoch = -1;
+    batch.baseSequence = -1;
+    batch.isTransactional = false;
+    const bytes = joined.sizeInBytes;
+    let segment = state.segments.active;
+    const reason = this.#rollReason(segment, bytes, last, joined.maxTimestampMs);
+    if (reason !== null) segment = this.#roll(reason, bytes);
+    const { file } = segment;
+    file.reserve(bytes);
+    try {
+      joined.writeTo(file.buffer, file.view, file.at, batch);
+      file.commit(bytes);
+    } catch (error) {
+      erase(file.buffer, file.at);
+      throw error;
+    }
+    segment.accept(bytes, last, joined.maxTimestampMs);
+    joined.ended(baseOffset);
+    this.#appended(last + 1, count);
   }
 
   #rollReason(
