@@ -4,6 +4,7 @@ import { VarveError } from '../errors.js';
 import { CLEAN_SHUTDOWN_FILE, encodeCleanShutdown } from '../format/clean-shutdown.js';
 import type { MetaProperties } from '../format/meta-properties.js';
 import type { DirectoryLock, FileSystemUsage } from '../io/port.js';
+import { Mutex } from '../log/mutex.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import { BackgroundTasks, systemScheduler } from './background.js';
 import { forEachLimited } from './concurrency.js';
@@ -12,6 +13,7 @@ import type { EmitEvent } from './events.js';
 import { compactAll, type MaintenanceRound, retainAll } from './maintenance.js';
 import { type DataDirectoryParts, openParts } from './open-data-directory.js';
 import type { OpenDataDirectoryOptions } from './options.js';
+import { type HostedTopic, type HostFailure, PartitionHosting } from './partition-hosting.js';
 import type { PartitionEnvironment } from './partition-opener.js';
 import type { Removals } from './removals.js';
 import { type CreateTopicOptions, TopicAdmin, type TopicSettingChanges } from './topic-admin.js';
@@ -88,6 +90,7 @@ export class DataDirectory {
   readonly #topics: TopicTable;
   readonly #removals: Removals;
   readonly #admin: TopicAdmin;
+  readonly #hosting: PartitionHosting;
   readonly #background: BackgroundTasks;
   readonly #stopping = new AbortController();
   #closing: Promise<void> | null = null;
@@ -103,7 +106,9 @@ export class DataDirectory {
     this.#catalog = parts.catalog;
     this.#topics = parts.topics;
     this.#removals = parts.removals;
-    this.#admin = new TopicAdmin(parts);
+    const requests = new Mutex();
+    this.#admin = new TopicAdmin(parts, requests);
+    this.#hosting = new PartitionHosting(parts, requests);
     this.#background = new BackgroundTasks(options.scheduler ?? systemScheduler, (task, cause) =>
       this.#emit({ kind: 'task-failed', task, cause }),
     );
@@ -224,6 +229,41 @@ export class DataDirectory {
   async alterConfig(topic: string, changes: TopicSettingChanges): Promise<void> {
     this.#requireOpen();
     await this.#admin.alterConfig(topic, changes);
+  }
+
+  /**
+   * Takes partitions that a cluster's controller has assigned to this directory, with the topic id it chose; those
+   * that are here already stay, and get the settings given. What it resolves with could not be made and is set aside
+   * (`offline`). Fails with INVALID_TOPIC, INVALID_PARTITIONS, INVALID_CONFIG, DISK_FULL.
+   */
+  async hostPartitions(hosted: readonly HostedTopic[]): Promise<HostFailure[]> {
+    this.#requireOpen();
+    return this.#hosting.host(hosted);
+  }
+
+  /** Gives partitions of topics up (null: all of the topic's); their files are removed behind that. */
+  async dropPartitions(
+    dropped: readonly { readonly topic: string; readonly partitions: readonly number[] | null }[],
+  ): Promise<void> {
+    this.#requireOpen();
+    await this.#hosting.drop(dropped);
+  }
+
+  /** Every partition kept here, with its topic's id, in service or set aside. */
+  *hosted(): Generator<{ topic: string; topicId: string; partition: number }, void, void> {
+    for (const { entry, handles } of this.#topics.topics()) {
+      for (const partition of handles.keys()) {
+        yield { topic: entry.name, topicId: entry.id, partition };
+      }
+    }
+  }
+
+  /**
+   * The high watermark of a replicated partition as the last checkpoint of an earlier run has it, or 0. It may be
+   * above the log's end when the tail was lost. Kafka: replication-offset-checkpoint.
+   */
+  checkpointedHighWatermark(topic: string, partition: number): number {
+    return this.#checkpoints.highWatermark(topic, partition);
   }
 
   /** Writes the checkpoints now. Resolves when they survive power loss. */

@@ -4,6 +4,7 @@ import {
   CLEANER_OFFSET_CHECKPOINT_FILE,
   decodeOffsetCheckpoint,
   encodeOffsetCheckpoint,
+  HIGH_WATERMARK_CHECKPOINT_FILE,
   LOG_START_OFFSET_CHECKPOINT_FILE,
   type OffsetCheckpointEntry,
   RECOVERY_POINT_CHECKPOINT_FILE,
@@ -27,6 +28,8 @@ export interface PartitionOffsets {
 /** Asked for its offsets at each write, so that no change is missed. */
 export interface OffsetsSource {
   readonly checkpointedOffsets: PartitionOffsets;
+  /** Null: nobody replicates the partition, or nobody has said yet how far. */
+  readonly replicatedHighWatermark: number | null;
 }
 
 interface Row extends PartitionName {
@@ -36,6 +39,8 @@ interface Row extends PartitionName {
   kept: PartitionOffsets;
   /** What the files hold; while a write is under way or has failed, the most they may hold (NaN: either). */
   durable: PartitionOffsets;
+  /** Last known; 0: nothing is. It may be above the end of a log that lost its tail. */
+  highWatermark: number;
   onRelease: (clean: boolean) => void;
 }
 
@@ -51,7 +56,8 @@ export interface CheckpointSession extends PartitionName {
 const NOTHING: PartitionOffsets = { recoveryPoint: 0, logStartOffset: 0, cleanerOffset: 0 };
 
 /**
- * The recovery points, log start offsets and cleaner offsets of all partitions, in the three files in the root.
+ * The recovery points, log start offsets, cleaner offsets and, where they are replicated, high watermarks of all
+ * partitions, in files in the root.
  * Writes are whole and shared: everyone who asks while one is under way shares the next.
  */
 export class DirectoryCheckpoints {
@@ -87,6 +93,9 @@ export class DirectoryCheckpoints {
       const row = this.#row(topic, partition);
       row.durable = { ...row.durable, cleanerOffset: offset };
     }
+    for (const { topic, partition, offset } of this.#read(HIGH_WATERMARK_CHECKPOINT_FILE)) {
+      this.#row(topic, partition).highWatermark = offset;
+    }
     for (const row of this.#rows.values()) row.kept = row.durable;
     this.#listed = new Set(this.#rows.keys());
   }
@@ -94,6 +103,11 @@ export class DirectoryCheckpoints {
   /** True if the files may still say something of the partition, also of an earlier one of its name. */
   has(topic: string, partition: number): boolean {
     return this.#listed.has(keyOf(topic, partition));
+  }
+
+  /** The high watermark that was written last, or 0. */
+  highWatermark(topic: string, partition: number): number {
+    return this.#rows.get(keyOf(topic, partition))?.highWatermark ?? 0;
   }
 
   /** The checkpoints of one partition, for `PartitionLog.load`. */
@@ -173,6 +187,9 @@ export class DirectoryCheckpoints {
       rows[i]!.durable = either(rows[i]!.durable, offsets[i]!);
     for (const key of this.#rows.keys()) this.#listed.add(key);
     const keys = new Set(this.#rows.keys());
+    for (const row of rows) {
+      row.highWatermark = row.log?.replicatedHighWatermark ?? row.highWatermark;
+    }
     const entries = (pick: (offsets: PartitionOffsets) => number | null) =>
       rows.flatMap(({ topic, partition }, i) => {
         const offset = pick(offsets[i]!);
@@ -185,6 +202,12 @@ export class DirectoryCheckpoints {
     await this.#replace(LOG_START_OFFSET_CHECKPOINT_FILE, starts);
     await this.#replace(RECOVERY_POINT_CHECKPOINT_FILE, points);
     await this.#replace(CLEANER_OFFSET_CHECKPOINT_FILE, cleanerOffsets);
+    const highWatermarks = rows
+      .filter(({ highWatermark }) => highWatermark > 0)
+      .map(({ topic, partition, highWatermark: offset }) => ({ topic, partition, offset }));
+    const isReplicated =
+      highWatermarks.length > 0 || this.#written.has(HIGH_WATERMARK_CHECKPOINT_FILE);
+    if (isReplicated) await this.#replace(HIGH_WATERMARK_CHECKPOINT_FILE, highWatermarks);
     for (let i = 0; i < rows.length; i += 1) rows[i]!.durable = offsets[i]!;
     this.#listed = keys;
     this.#lastWriteMs = this.#fs.clock.monotonic();
@@ -208,6 +231,7 @@ export class DirectoryCheckpoints {
         log: null,
         kept: NOTHING,
         durable: NOTHING,
+        highWatermark: 0,
         onRelease: () => undefined,
       };
       this.#rows.set(key, row);

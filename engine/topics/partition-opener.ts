@@ -105,6 +105,20 @@ export function setAside(
   environment.emit({ kind: 'partition-offline', topic, partition, cause });
 }
 
+/** Closes a partition that is going away; what goes wrong is told and does not matter any more. */
+export async function closePartition(
+  environment: PartitionEnvironment,
+  handle: PartitionHandle,
+): Promise<void> {
+  const { topic, partition } = handle;
+  environment.checkpoints.forget(topic, partition);
+  try {
+    await handle.log?.close();
+  } catch (cause) {
+    environment.emit({ kind: 'close-failed', topic, partition, cause });
+  }
+}
+
 /** The topic id that a partition's directory names, or null; fails with CORRUPT_CHECKPOINT. */
 export function readTopicId(fs: FileSystem, directory: string): string | null {
   try {

@@ -1,5 +1,7 @@
 import type { FileSystem } from '../io/port.js';
+import { renameForDeletion } from './discover-topics.js';
 import type { EmitEvent } from './events.js';
+import { type PartitionEnvironment, partitionDirectory } from './partition-opener.js';
 
 /**
  * Removes directories of deleted partitions, one after the other, behind everything else. What a crash or a close
@@ -46,4 +48,21 @@ export class Removals {
     }
     this.#running = null;
   }
+}
+
+/** Renames the directories of closed partitions for removal, durably; those that are not there are passed over. */
+export async function renamePartitions(
+  environment: PartitionEnvironment,
+  topic: string,
+  numbers: Iterable<number>,
+): Promise<string[]> {
+  const { fs, directory } = environment;
+  const doomed: string[] = [];
+  for (const partition of numbers) {
+    const name = { topic, partition };
+    if (fs.stat(partitionDirectory(environment, name)) === null) continue;
+    doomed.push(renameForDeletion(fs, directory, name));
+  }
+  if (doomed.length > 0) await fs.syncDirectory(directory);
+  return doomed;
 }

@@ -2,16 +2,16 @@ import { VarveError } from '../errors.js';
 import { topicNamesCollide, validateTopicName } from '../format/topic-name.js';
 import { randomUuid } from '../format/uuid.js';
 import type { TopicSettings } from '../log/log-options.js';
-import { Mutex } from '../log/mutex.js';
+import type { Mutex } from '../log/mutex.js';
 import { forEachLimited } from './concurrency.js';
-import { renameForDeletion } from './discover-topics.js';
 import type { PartitionHandle } from './partition-handle.js';
 import {
+  closePartition,
   createPartition,
   type PartitionEnvironment,
   partitionDirectory,
 } from './partition-opener.js';
-import type { Removals } from './removals.js';
+import { type Removals, renamePartitions } from './removals.js';
 import { isReservedTopic } from './root-entries.js';
 import {
   type CatalogEntry,
@@ -54,10 +54,12 @@ export interface TopicAdminParts {
  */
 export class TopicAdmin {
   readonly #parts: TopicAdminParts;
-  readonly #requests = new Mutex();
+  readonly #requests: Mutex;
 
-  constructor(parts: TopicAdminParts) {
+  /** `requests` is shared with whoever else changes topics here. */
+  constructor(parts: TopicAdminParts, requests: Mutex) {
     this.#parts = parts;
+    this.#requests = requests;
   }
 
   /** Resolves when no request is under way. */
@@ -143,9 +145,9 @@ export class TopicAdmin {
         await this.#commit({ ...entry, isDeleting: true }, entry);
         topics.remove(name);
         await forEachLimited(topic?.handles.values() ?? [], PARTITIONS_AT_ONCE, (handle) =>
-          this.#close(handle),
+          closePartition(environment, handle),
         );
-        const doomed = await this.#renameForDeletion(name, [
+        const doomed = await renamePartitions(environment, name, [
           ...new Set([...partitionsOf(entry), ...(topic?.handles.keys() ?? [])]),
         ]);
         catalog.delete(name);
@@ -234,9 +236,9 @@ export class TopicAdmin {
       if (failure !== null) throw failure;
       await environment.fs.syncDirectory(environment.directory);
     } catch (error) {
-      for (const handle of made) await this.#close(handle);
+      for (const handle of made) await closePartition(environment, handle);
       // Directories before the entry: a crash in between leaves a topic that is completed, not half of one.
-      const doomed = await this.#renameForDeletion(name, numbers).catch(() => []);
+      const doomed = await renamePartitions(environment, name, numbers).catch(() => []);
       undoEntry();
       await catalog
         .save()
@@ -245,30 +247,6 @@ export class TopicAdmin {
       throw error;
     }
     for (const handle of made) topic.handles.set(handle.partition, handle);
-  }
-
-  async #renameForDeletion(topic: string, numbers: readonly number[]): Promise<string[]> {
-    const { environment } = this.#parts;
-    const { fs, directory } = environment;
-    const doomed: string[] = [];
-    for (const partition of numbers) {
-      const name = { topic, partition };
-      if (fs.stat(partitionDirectory(environment, name)) === null) continue;
-      doomed.push(renameForDeletion(fs, directory, name));
-    }
-    await fs.syncDirectory(directory);
-    return doomed;
-  }
-
-  async #close(handle: PartitionHandle): Promise<void> {
-    const { environment } = this.#parts;
-    const { topic, partition } = handle;
-    environment.checkpoints.forget(topic, partition);
-    try {
-      await handle.log?.close();
-    } catch (cause) {
-      environment.emit({ kind: 'close-failed', topic, partition, cause });
-    }
   }
 }
 

@@ -9,6 +9,7 @@ import { DataDirectory } from './data-directory.js';
  */
 const DIRECTORY = '/data';
 const SEEDS = [1, 2, 3];
+const OTHER_ID = 'AAECAwQFBgcICQoLDA0ODw';
 
 async function prepared(fs: SimulatedFileSystem): Promise<DataDirectory> {
   const data = await DataDirectory.open({ directory: DIRECTORY, fs });
@@ -86,6 +87,45 @@ const ROWS: Row[] = [
         expect(overrides).toEqual({ 'retention.ms': '1234' });
       }
       expect(ends(data, 't')).toEqual([3, 3]);
+    },
+  },
+  {
+    name: 'hostPartitions: what is asked for, and what was there is untouched',
+    run: (data) => {
+      const id = data.describeTopic('t').id;
+      const config = { 'retention.ms': '1234' };
+      return data.hostPartitions([
+        { topic: 't', topicId: id, partitions: [5], config },
+        { topic: 'new', topicId: OTHER_ID, partitions: [7], config },
+      ]);
+    },
+    check: (data, isDone) => {
+      const found = ends(data, 't');
+      expect(found).toEqual(found.length === 2 ? [3, 3] : [3, 3, 0]);
+      const isNewThere = data.hasTopic('new');
+      expect(isNewThere).toBe(found.length === 3);
+      if (isDone) expect(isNewThere).toBe(true);
+      if (isNewThere) expect(data.describeTopic('new').id).toBe(OTHER_ID);
+    },
+  },
+  {
+    name: 'hostPartitions under another topic id: never the old records under the new id',
+    run: (data) =>
+      data.hostPartitions([{ topic: 't', topicId: OTHER_ID, partitions: [0], config: {} }]),
+    check: (data, isDone) => {
+      if (isDone) expect(data.describeTopic('t').id).toBe(OTHER_ID);
+      if (data.hasTopic('t') && data.describeTopic('t').id === OTHER_ID) {
+        expect(ends(data, 't')).toEqual([0]);
+      }
+    },
+  },
+  {
+    name: 'dropPartitions: the others keep their records',
+    run: (data) => data.dropPartitions([{ topic: 't', partitions: [0] }]),
+    check: (data, isDone) => {
+      expect(data.partition('t', 1).logEndOffset).toBe(3);
+      if (isDone) expect(ends(data, 't')).toEqual([3]);
+      else expect([[3, 3], [0, 3], [3]]).toContainEqual(ends(data, 't'));
     },
   },
   {
@@ -178,7 +218,7 @@ describe('kill before every step, then a power failure once the next process has
       check(next, isDone);
       const flushed = new Map<string, (number | null)[]>();
       for (const topic of next.listTopics()) {
-        for (let p = 0; p < next.partitionCount(topic); p += 1) {
+        for (const { partition: p } of next.describeTopic(topic).partitions) {
           next.partition(topic, p).append([{ value: 'after the kill' }]);
           await next.partition(topic, p).flush();
         }
