@@ -23,6 +23,11 @@ export type ErrorCode =
   | 'INVALID_REQUEST'
   /** A version of an API or of a stored structure that there is no schema for. */
   | 'UNSUPPORTED_VERSION'
+  /** The connection to a peer could not be made, or broke. */
+  | 'NETWORK_EXCEPTION'
+  /** A peer did not answer in time. What it was asked may still be done. */
+  | 'REQUEST_TIMED_OUT'
+  | 'SASL_AUTHENTICATION_FAILED'
   /** The offset is below the log start or above the log end. */
   | 'OFFSET_OUT_OF_RANGE'
   | 'OUT_OF_ORDER_SEQUENCE_NUMBER'
