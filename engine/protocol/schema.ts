@@ -1,5 +1,7 @@
 import { assert } from '../assert.js';
 import { ZERO_UUID } from '../format/uuid.js';
+import type { ProtocolReader } from './reader.js';
+import type { ProtocolWriter } from './writer.js';
 
 /*
  * How Kafka's messages are written down here. A message is an object of fields in the order of the
@@ -177,7 +179,12 @@ export interface Message<S extends Struct<Fields> = Struct<Fields>> {
   readonly struct: S;
   readonly versions: VersionRange;
   readonly flexible: VersionRange;
+  /** By version, made when first needed. */
+  readonly decoders: Decoder[];
+  readonly encoders: Encoder[];
 }
+export type Decoder = (reader: ProtocolReader) => unknown;
+export type Encoder = (writer: ProtocolWriter, value: unknown) => void;
 
 /** One of Kafka's APIs. */
 export interface Api<
@@ -213,6 +220,8 @@ export function api<const N extends string, Q extends Fields, S extends Fields>(
     struct: struct(its),
     versions: range,
     flexible,
+    decoders: [],
+    encoders: [],
   });
   return {
     name,
@@ -236,5 +245,7 @@ export function stored<F extends Fields>(
     struct: struct(fields),
     versions: parseVersions(versions.versions),
     flexible: parseVersions(versions.flexible),
+    decoders: [],
+    encoders: [],
   };
 }

@@ -11,15 +11,19 @@ import {
   uuid,
 } from '../schema.js';
 
-/* Records of `__consumer_offsets`. A key begins with its kind, a value with its version. */
+/*
+ * Records of `__consumer_offsets`. The version in front of a key tells its kind: 0 and 1 a committed
+ * offset, 2 a group; more belong to the newer protocol. A value has versions of its own, and null in its
+ * place removes what the key stands for.
+ */
 
 export const OffsetCommitKey = stored(
   'OffsetCommitKey',
-  { versions: '0', flexible: 'none' },
+  { versions: '0-1', flexible: 'none' },
   {
-    group: string('0'),
-    topic: string('0'),
-    partition: int32('0'),
+    group: string('0+'),
+    topic: string('0+'),
+    partition: int32('0+'),
   },
 );
 export type OffsetCommitKey = Decoded<typeof OffsetCommitKey.struct>;
@@ -42,9 +46,9 @@ export type OffsetCommitValueInput = Input<typeof OffsetCommitValue.struct>;
 
 export const GroupMetadataKey = stored(
   'GroupMetadataKey',
-  { versions: '0', flexible: 'none' },
+  { versions: '2', flexible: 'none' },
   {
-    group: string('0'),
+    group: string('2+'),
   },
 );
 export type GroupMetadataKey = Decoded<typeof GroupMetadataKey.struct>;
