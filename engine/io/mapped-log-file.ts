@@ -69,7 +69,6 @@ export class MappedLogFile extends PortableLogFile {
       file,
       { length: this.length, maxBytes: options.maxBytes },
       shared,
-      () => this.#syncBlocks(),
     );
   }
 
@@ -186,11 +185,9 @@ export class MappedLogFile extends PortableLogFile {
 
   override flush(): Promise<void> {
     this.#space.flushed(this.size);
+    if (!this.readOnly && !this.isClosed && this.reserved === 0)
+      this.#blocks?.beforeFlush(this.size);
     return super.flush();
-  }
-
-  protected override flushed(size: number): void {
-    if (size <= this.size) this.#blocks?.flushed(size);
   }
 
   override async seal(): Promise<void> {
@@ -235,10 +232,6 @@ export class MappedLogFile extends PortableLogFile {
     } finally {
       this.#closed(this);
     }
-  }
-
-  #syncBlocks(): Promise<void> {
-    return super.flush();
   }
 
   /** Maps the range where the mapping will serve for long; null where a copy is better. */

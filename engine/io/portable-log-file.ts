@@ -138,7 +138,6 @@ export class PortableLogFile implements LogFile {
   }
 
   flush(): Promise<void> {
-    const { size } = this;
     // One promise and one callback: a small durable append is mostly this call.
     return new Promise((resolve, reject) => {
       this.assertOpen();
@@ -152,14 +151,10 @@ export class PortableLogFile implements LogFile {
           reject(this.#syncFailure);
           return;
         }
-        this.flushed(size);
         resolve();
       });
     });
   }
-
-  /** Called when everything below `size` has been synced. */
-  protected flushed(_size: number): void {}
 
   async truncate(size: number): Promise<void> {
     assert(size >= 0 && size <= this.size, 'a truncation does not lengthen the log');
@@ -322,6 +317,10 @@ export class PortableLogFile implements LogFile {
     if (this.readOnly) throw readOnlyError(this.path, 'reserve');
     assert(!this.#trimming, 'nothing is appended while the file is sealed');
     if (this.strayTail) this.cutStrayTail();
+  }
+
+  protected get isClosed(): boolean {
+    return this.#closing !== null;
   }
 
   protected assertOpen(): void {
