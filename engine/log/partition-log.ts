@@ -432,6 +432,8 @@ export class PartitionLog {
       throw error;
     }
     this.#acceptBatches(segment, sourceView, assigns, now);
+    // A follower was perhaps leader of a later epoch, of which nothing is left.
+    if (!assigns) this.#leaderEpoch = state.epochs.latestEpoch;
     this.#appended(plan.lastOffset + 1, plan.records);
     return new AppendResult(plan.baseOffset, plan.lastOffset, false);
   }
@@ -595,6 +597,20 @@ export class PartitionLog {
     return this.#state.epochs.latestEpoch;
   }
 
+  /** The epoch that wrote `offset`; -1 below the first one known. */
+  epochFor(offset: number): number {
+    return this.#state.epochs.epochFor(offset);
+  }
+
+  /** Of all records, in milliseconds since 1970; -1 when there are none. */
+  get largestTimestampMs(): number {
+    let largest = -1;
+    for (const segment of this.#state.segments.all()) {
+      largest = Math.max(largest, segment.largestTimestampMs);
+    }
+    return largest;
+  }
+
   /** Aborted transactions overlapping [from, to), for readers of committed data. */
   abortedTransactions(from: number, to: number): { producerId: number; firstOffset: number }[] {
     return this.#state.transactions.collectAborted(from, to).aborted.map((entry) => ({
@@ -605,9 +621,13 @@ export class PartitionLog {
 
   /**
    * Makes `offset` the log start: records below it can no longer be read, and segments wholly below it are
-   * deleted. Resolves when that survives power loss. Kafka: DeleteRecords.
+   * deleted. Resolves when that survives power loss. Kafka: DeleteRecords. A follower does it `asLeader` has done,
+   * whatever the policy.
    */
-  deleteRecordsBefore(offset: number): Promise<void> {
+  deleteRecordsBefore(
+    offset: number,
+    options: { readonly asLeader?: boolean } = {},
+  ): Promise<void> {
     requireOffset(offset);
     return this.#exclusive(async () => {
       if (offset > readableEnd(this.#current)) {
@@ -617,7 +637,7 @@ export class PartitionLog {
           { details: { offset, highWatermark: readableEnd(this.#state) } },
         );
       }
-      if (!this.config.cleanupPolicy.includes('delete')) {
+      if (!options.asLeader && !this.config.cleanupPolicy.includes('delete')) {
         throw new VarveError(
           'POLICY_VIOLATION',
           'records of a topic with cleanup.policy=compact are not deleted by offset; add `delete` to the policy',
