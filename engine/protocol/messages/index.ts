@@ -58,6 +58,8 @@ export const APIS = {
   DeleteGroups: groupAdmin.DeleteGroups,
   ElectLeaders: replicas.ElectLeaders,
   IncrementalAlterConfigs: configs.IncrementalAlterConfigs,
+  AlterPartitionReassignments: replicas.AlterPartitionReassignments,
+  ListPartitionReassignments: replicas.ListPartitionReassignments,
   OffsetDelete: groupOffsets.OffsetDelete,
   AlterPartition: replicas.AlterPartition,
   DescribeCluster: metadata.DescribeCluster,

@@ -236,3 +236,117 @@ export type AlterPartitionRequest = Decoded<typeof AlterPartition.request.struct
 export type AlterPartitionRequestInput = Input<typeof AlterPartition.request.struct>;
 export type AlterPartitionResponse = Decoded<typeof AlterPartition.response.struct>;
 export type AlterPartitionResponseInput = Input<typeof AlterPartition.response.struct>;
+
+export const ReassignablePartition = struct({
+  partitionIndex: int32('0+'),
+  /** Null ends a reassignment that is under way. */
+  replicas: arrayOf('0+', 'int32', { nullable: '0+', default: null }),
+});
+export type ReassignablePartition = Decoded<typeof ReassignablePartition>;
+export type ReassignablePartitionInput = Input<typeof ReassignablePartition>;
+
+export const ReassignableTopic = struct({
+  name: string('0+'),
+  partitions: arrayOf('0+', ReassignablePartition),
+});
+export type ReassignableTopic = Decoded<typeof ReassignableTopic>;
+export type ReassignableTopicInput = Input<typeof ReassignableTopic>;
+
+export const ReassignablePartitionResponse = struct({
+  partitionIndex: int32('0+'),
+  errorCode: int16('0+'),
+  errorMessage: string('0+', { nullable: '0+', default: null }),
+});
+export type ReassignablePartitionResponse = Decoded<typeof ReassignablePartitionResponse>;
+export type ReassignablePartitionResponseInput = Input<typeof ReassignablePartitionResponse>;
+
+export const ReassignableTopicResponse = struct({
+  name: string('0+'),
+  partitions: arrayOf('0+', ReassignablePartitionResponse),
+});
+export type ReassignableTopicResponse = Decoded<typeof ReassignableTopicResponse>;
+export type ReassignableTopicResponseInput = Input<typeof ReassignableTopicResponse>;
+
+export const AlterPartitionReassignments = api(
+  'AlterPartitionReassignments',
+  45,
+  { versions: '0', flexible: '0+' },
+  {
+    request: {
+      timeoutMs: int32('0+', { default: 60000 }),
+      topics: arrayOf('0+', ReassignableTopic),
+    },
+    response: {
+      throttleTimeMs: int32('0+'),
+      errorCode: int16('0+'),
+      errorMessage: string('0+', { nullable: '0+', default: null }),
+      responses: arrayOf('0+', ReassignableTopicResponse),
+    },
+  },
+);
+export type AlterPartitionReassignmentsRequest = Decoded<
+  typeof AlterPartitionReassignments.request.struct
+>;
+export type AlterPartitionReassignmentsRequestInput = Input<
+  typeof AlterPartitionReassignments.request.struct
+>;
+export type AlterPartitionReassignmentsResponse = Decoded<
+  typeof AlterPartitionReassignments.response.struct
+>;
+export type AlterPartitionReassignmentsResponseInput = Input<
+  typeof AlterPartitionReassignments.response.struct
+>;
+
+export const ListPartitionReassignmentsTopics = struct({
+  name: string('0+'),
+  partitionIndexes: arrayOf('0+', 'int32'),
+});
+export type ListPartitionReassignmentsTopics = Decoded<typeof ListPartitionReassignmentsTopics>;
+export type ListPartitionReassignmentsTopicsInput = Input<typeof ListPartitionReassignmentsTopics>;
+
+export const OngoingPartitionReassignment = struct({
+  partitionIndex: int32('0+'),
+  replicas: arrayOf('0+', 'int32'),
+  addingReplicas: arrayOf('0+', 'int32'),
+  removingReplicas: arrayOf('0+', 'int32'),
+});
+export type OngoingPartitionReassignment = Decoded<typeof OngoingPartitionReassignment>;
+export type OngoingPartitionReassignmentInput = Input<typeof OngoingPartitionReassignment>;
+
+export const OngoingTopicReassignment = struct({
+  name: string('0+'),
+  partitions: arrayOf('0+', OngoingPartitionReassignment),
+});
+export type OngoingTopicReassignment = Decoded<typeof OngoingTopicReassignment>;
+export type OngoingTopicReassignmentInput = Input<typeof OngoingTopicReassignment>;
+
+export const ListPartitionReassignments = api(
+  'ListPartitionReassignments',
+  46,
+  { versions: '0', flexible: '0+' },
+  {
+    request: {
+      timeoutMs: int32('0+', { default: 60000 }),
+      /** Null asks for all. */
+      topics: arrayOf('0+', ListPartitionReassignmentsTopics, { nullable: '0+', default: null }),
+    },
+    response: {
+      throttleTimeMs: int32('0+'),
+      errorCode: int16('0+'),
+      errorMessage: string('0+', { nullable: '0+', default: null }),
+      topics: arrayOf('0+', OngoingTopicReassignment),
+    },
+  },
+);
+export type ListPartitionReassignmentsRequest = Decoded<
+  typeof ListPartitionReassignments.request.struct
+>;
+export type ListPartitionReassignmentsRequestInput = Input<
+  typeof ListPartitionReassignments.request.struct
+>;
+export type ListPartitionReassignmentsResponse = Decoded<
+  typeof ListPartitionReassignments.response.struct
+>;
+export type ListPartitionReassignmentsResponseInput = Input<
+  typeof ListPartitionReassignments.response.struct
+>;
