@@ -57,7 +57,7 @@ export class Group {
   /** A member came during the initial delay, which is worth waiting for more. */
   newMemberAdded = false;
   /** Null: not known, because it is no group of consumers or one of them sent what cannot be read. */
-  subscribedTopics: ReadonlySet<string> | null = null;
+  subscribedTopics: ReadonlySet<string> | null;
 
   readonly #staticMembers = new Map<string, string>();
   /** How many members support each protocol. */
@@ -72,6 +72,7 @@ export class Group {
     this.protocolName = options.protocolName;
     this.leaderId = options.leaderId;
     this.stateTimestampMs = options.stateTimestampMs;
+    this.subscribedTopics = this.computeSubscribedTopics();
   }
 
   /** A group nobody has joined yet. */

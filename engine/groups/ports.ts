@@ -101,6 +101,6 @@ export type GroupEvent =
   | {
       readonly type: 'group-append-failed';
       readonly partition: number;
-      readonly group: string | null;
+      readonly group: string;
       readonly errorCode: KafkaErrorCode;
     };
