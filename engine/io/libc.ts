@@ -13,11 +13,17 @@ export interface Libc {
    * `HUGE_PAGE_BYTES` or the mapping is smaller than that: then huge pages can serve it.
    */
   mapShared(fd: number, position: number, length: number): number;
+  /** The same over addresses of `reserveAddresses`, in place of what is mapped there. */
+  mapSharedAt(address: number, fd: number, position: number, length: number): void;
+  /** Address space with nothing behind it, at a multiple of `alignment`. */
+  reserveAddresses(length: number, alignment: number): number;
   /** The same for reading: a write through it changes a private copy, never the file. */
   mapPrivate(fd: number, position: number, length: number): number;
   mapAnonymous(length: number): number;
   /** Puts private zero pages in place of what is mapped at `address`. */
   replaceWithZeros(address: number, length: number): void;
+  /** The same on the thread pool. False where it could not be submitted; `done` gets whether it worked. */
+  replaceWithZerosAsync(address: number, length: number, done: (ok: boolean) => void): boolean;
   /** Moves a mapping over what is mapped at `to`, in one step for whoever reads there. */
   moveMapping(from: number, length: number, to: number): void;
   unmap(address: number, length: number): void;
@@ -126,23 +132,38 @@ function bind(koffi: typeof import('koffi')): Libc {
     if (length > 0 && munmap(address, length) === -1) fail('munmap');
   }
 
-  function mapAligned(fd: number, position: number, length: number, flags: number): number {
-    if (length < HUGE_PAGE_BYTES) return map(fd, position, length, flags);
+  function reserve(length: number, alignment: number): number {
     // More address space than needed, so that an aligned part of it can be kept.
-    const span = length + HUGE_PAGE_BYTES;
+    const span = length + alignment;
     const space = map(-1, 0, span, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
-    const address = Math.ceil(space / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
-    try {
-      map(fd, position, length, flags | MAP_FIXED, address);
-    } catch (error) {
-      unmap(space, span);
-      throw error;
-    }
+    const address = Math.ceil(space / alignment) * alignment;
     unmap(space, address - space);
     unmap(address + length, space + span - (address + length));
-    // Refused by kernels without huge pages for files: then the pages are small, no more.
-    madvise(address, length, MADV_HUGEPAGE);
     return address;
+  }
+
+  function mapAligned(fd: number, position: number, length: number, flags: number): number {
+    if (length < HUGE_PAGE_BYTES) return map(fd, position, length, flags);
+    const address = reserve(length, HUGE_PAGE_BYTES);
+    try {
+      mapOver(address, fd, position, length, flags);
+    } catch (error) {
+      unmap(address, length);
+      throw error;
+    }
+    return address;
+  }
+
+  function mapOver(
+    address: number,
+    fd: number,
+    position: number,
+    length: number,
+    flags: number,
+  ): void {
+    map(fd, position, length, flags | MAP_FIXED, address);
+    // Refused by kernels without huge pages for files: then the pages are small, no more.
+    if (length >= HUGE_PAGE_BYTES) madvise(address, length, MADV_HUGEPAGE);
   }
 
   function lock(fd: number, command: number): { failed: boolean; type: number; pid: number } {
@@ -156,11 +177,32 @@ function bind(koffi: typeof import('koffi')): Libc {
   return {
     pageBytes,
     mapShared: (fd, position, length) => mapAligned(fd, position, length, MAP_SHARED),
+    mapSharedAt: (address, fd, position, length) =>
+      mapOver(address, fd, position, length, MAP_SHARED),
+    reserveAddresses: reserve,
     mapPrivate: (fd, position, length) =>
       mapAligned(fd, position, length, MAP_PRIVATE | MAP_NORESERVE),
     mapAnonymous: (length) => map(-1, 0, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE),
     replaceWithZeros(address, length) {
       map(-1, 0, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, address);
+    },
+    replaceWithZerosAsync(address, length, done) {
+      const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+      try {
+        mmap.async(
+          address,
+          length,
+          PROT_READ_WRITE,
+          flags,
+          -1,
+          0,
+          (error: unknown, result: number) => done(error === null && result === address),
+        );
+        return true;
+      } catch {
+        // koffi allows only so many calls at once.
+        return false;
+      }
     },
     moveMapping(from, length, to) {
       if (mremap(from, length, length, MREMAP_MAYMOVE_FIXED, to) === -1) fail('mremap');

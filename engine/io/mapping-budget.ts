@@ -1,6 +1,7 @@
 import { assert } from '../assert.js';
 import type { FileHandle } from './descriptors.js';
 import type { Libc } from './libc.js';
+import { type WindowSlot, WindowSlots } from './window-slots.js';
 
 /** A part of a file in memory. `buffer` is null once it was released: whoever wants it maps again. */
 export class Mapping {
@@ -9,6 +10,8 @@ export class Mapping {
   readonly address: number;
   readonly fileKey: string;
   readonly holder: MappingHolder;
+  /** Where it is to be unmapped to, while nobody but its holder can have views. */
+  slot: WindowSlot | null;
   buffer: Buffer | null;
   view: DataView | null;
   /** True once a caller may hold views: then only the collector knows when it can be unmapped. */
@@ -24,14 +27,16 @@ export class Mapping {
     memory: ArrayBuffer,
     holder: MappingHolder,
     fileKey: string,
+    slot: WindowSlot | null,
   ) {
+    this.slot = slot;
     this.start = range.start;
     this.end = range.end;
     this.address = range.address;
     this.holder = holder;
     this.fileKey = fileKey;
-    this.buffer = Buffer.from(memory);
-    this.view = new DataView(memory);
+    this.buffer = Buffer.from(memory, 0, range.end - range.start);
+    this.view = new DataView(memory, 0, range.end - range.start);
   }
 
   get length(): number {
@@ -85,16 +90,22 @@ export class MappingBudget {
     const length = end - start;
     if (!this.#makeRoom(length)) return null;
     const fd = file.fd();
+    const libc = this.#libc;
+    let slot: WindowSlot | null = null;
     let address: number;
     try {
-      address = range.write
-        ? this.#libc.mapShared(fd, start, length)
-        : this.#libc.mapPrivate(fd, start, length);
+      if (range.write) slot = slots.take(libc, length);
+      if (slot !== null) {
+        address = slot.address;
+        libc.mapSharedAt(address, fd, start, length);
+      } else if (range.write) address = libc.mapShared(fd, start, length);
+      else address = libc.mapPrivate(fd, start, length);
     } catch {
+      if (slot !== null) slots.give(libc, slot, length, true);
       return null;
     }
-    const memory = this.#libc.arrayBuffer(address, length);
-    const mapping = new Mapping({ start, end, address }, memory, holder, file.key);
+    const memory = slot?.memory ?? libc.arrayBuffer(address, length);
+    const mapping = new Mapping({ start, end, address }, memory, holder, file.key, slot);
     this.#cached.add(mapping);
     let ofFile = this.#byFile.get(mapping.fileKey);
     if (ofFile === undefined) {
@@ -188,8 +199,18 @@ export class MappingBudget {
     this.#cachedBytes -= mapping.length;
     mapping.buffer = null;
     mapping.view = null;
-    if (maybeViewed) collected.register(buffer.buffer, () => this.#unmap(mapping));
-    else this.#unmap(mapping);
+    if (!maybeViewed) {
+      this.#unmap(mapping);
+      return;
+    }
+    const { slot } = mapping;
+    // The slot would keep its ArrayBuffer from the collector.
+    mapping.slot = null;
+    const rest = slot === null ? 0 : slot.length - mapping.length;
+    collected.register(buffer.buffer, () => {
+      if (rest > 0) this.#libc.unmap(mapping.address + mapping.length, rest);
+      this.#unmap(mapping);
+    });
   }
 
   #unmap(mapping: Mapping): void {
@@ -202,13 +223,21 @@ export class MappingBudget {
     if (ofFile?.size === 0) this.#byFile.delete(mapping.fileKey);
     this.#count--;
     this.#bytes -= mapping.length;
-    if (mapping.length > UNMAP_HERE_BYTES) this.#libc.unmapAsync(mapping.address, mapping.length);
+    const { slot } = mapping;
+    mapping.slot = null;
+    if (slot !== null)
+      slots.give(this.#libc, slot, mapping.length, mapping.length <= UNMAP_HERE_BYTES);
+    else if (mapping.length > UNMAP_HERE_BYTES)
+      this.#libc.unmapAsync(mapping.address, mapping.length);
     else this.#libc.unmap(mapping.address, mapping.length);
   }
 }
 
 /** One for all budgets: views may outlive the `FileSystem` they came from. */
 const collected = new FinalizationRegistry<() => void>((unmap) => unmap());
+
+/** One for all budgets, too: a slot serves one log after the other. */
+const slots = new WindowSlots();
 
 /** Unmapping this many dirty pages takes about 10 us. */
 const UNMAP_HERE_BYTES = 1024 * 1024;
