@@ -82,15 +82,15 @@ describe('topicDefaults', () => {
 
   it('take the first synonym that has a value, in its unit', () => {
     const hours = topicDefaults(parseBrokerConfig({ 'log.retention.hours': 2 }));
-    expect(hours.retentionMs).toBe(7200000);
+    expect(hours['retention.ms']).toBe(7200000);
     const minutes = topicDefaults(
       parseBrokerConfig({ 'log.retention.hours': 2, 'log.retention.minutes': 3 }),
     );
-    expect(minutes.retentionMs).toBe(180000);
+    expect(minutes['retention.ms']).toBe(180000);
     const ms = topicDefaults(
       parseBrokerConfig({ 'log.retention.minutes': 3, 'log.retention.ms': -1 }),
     );
-    expect(ms.retentionMs).toBe(Number.POSITIVE_INFINITY);
+    expect(ms['retention.ms']).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

@@ -1,4 +1,5 @@
-import { parseTopicConfig, type TopicConfig, type TopicConfigInput } from '../config.js';
+import { describeTopicConfig, parseTopicConfig, type TopicConfig } from '../config.js';
+import { VarveError } from '../errors.js';
 import {
   refuseSetting,
   type SettingDescription,
@@ -79,50 +80,67 @@ function synonym(name: Rows['name'], factor = 1): Synonym {
  * For each topic setting, the broker settings that give its default, the first that has a value. Kafka:
  * ServerTopicConfigSynonyms.
  */
-export const TOPIC_SYNONYMS: {
-  readonly [P in Exclude<keyof TopicConfig, 'internalSegmentBytes'>]: readonly Synonym[];
-} = {
-  segmentBytes: [synonym('log.segment.bytes')],
-  segmentMs: [synonym('log.roll.ms'), synonym('log.roll.hours', HOURS)],
-  segmentJitterMs: [synonym('log.roll.jitter.ms'), synonym('log.roll.jitter.hours', HOURS)],
-  segmentIndexBytes: [synonym('log.index.size.max.bytes')],
-  indexIntervalBytes: [synonym('log.index.interval.bytes')],
-  retentionMs: [
+export const TOPIC_SYNONYMS: Readonly<Record<string, readonly Synonym[]>> = {
+  'segment.bytes': [synonym('log.segment.bytes')],
+  'segment.ms': [synonym('log.roll.ms'), synonym('log.roll.hours', HOURS)],
+  'segment.jitter.ms': [synonym('log.roll.jitter.ms'), synonym('log.roll.jitter.hours', HOURS)],
+  'segment.index.bytes': [synonym('log.index.size.max.bytes')],
+  'index.interval.bytes': [synonym('log.index.interval.bytes')],
+  'retention.ms': [
     synonym('log.retention.ms'),
     synonym('log.retention.minutes', MINUTES),
     synonym('log.retention.hours', HOURS),
   ],
-  retentionBytes: [synonym('log.retention.bytes')],
-  cleanupPolicy: [synonym('log.cleanup.policy')],
-  minCleanableDirtyRatio: [synonym('log.cleaner.min.cleanable.ratio')],
-  deleteRetentionMs: [synonym('log.cleaner.delete.retention.ms')],
-  minCompactionLagMs: [synonym('log.cleaner.min.compaction.lag.ms')],
-  maxCompactionLagMs: [synonym('log.cleaner.max.compaction.lag.ms')],
-  fileDeleteDelayMs: [synonym('log.segment.delete.delay.ms')],
-  flushMessages: [synonym('log.flush.interval.messages')],
-  flushMs: [synonym('log.flush.interval.ms'), synonym('log.flush.scheduler.interval.ms')],
-  maxMessageBytes: [synonym('message.max.bytes')],
-  messageTimestampType: [synonym('log.message.timestamp.type')],
-  messageTimestampBeforeMaxMs: [synonym('log.message.timestamp.before.max.ms')],
-  messageTimestampAfterMaxMs: [synonym('log.message.timestamp.after.max.ms')],
-  compressionType: [synonym('compression.type')],
+  'retention.bytes': [synonym('log.retention.bytes')],
+  'cleanup.policy': [synonym('log.cleanup.policy')],
+  'min.cleanable.dirty.ratio': [synonym('log.cleaner.min.cleanable.ratio')],
+  'delete.retention.ms': [synonym('log.cleaner.delete.retention.ms')],
+  'min.compaction.lag.ms': [synonym('log.cleaner.min.compaction.lag.ms')],
+  'max.compaction.lag.ms': [synonym('log.cleaner.max.compaction.lag.ms')],
+  'file.delete.delay.ms': [synonym('log.segment.delete.delay.ms')],
+  'flush.messages': [synonym('log.flush.interval.messages')],
+  'flush.ms': [synonym('log.flush.interval.ms'), synonym('log.flush.scheduler.interval.ms')],
+  'max.message.bytes': [synonym('message.max.bytes')],
+  'message.timestamp.type': [synonym('log.message.timestamp.type')],
+  'message.timestamp.before.max.ms': [synonym('log.message.timestamp.before.max.ms')],
+  'message.timestamp.after.max.ms': [synonym('log.message.timestamp.after.max.ms')],
+  'compression.type': [synonym('compression.type')],
   preallocate: [synonym('log.preallocate')],
-  minInsyncReplicas: [synonym('min.insync.replicas')],
-  uncleanLeaderElectionEnable: [synonym('unclean.leader.election.enable')],
-  producerIdExpirationMs: [synonym('producer.id.expiration.ms')],
+  'min.insync.replicas': [synonym('min.insync.replicas')],
+  'unclean.leader.election.enable': [synonym('unclean.leader.election.enable')],
+  'producer.id.expiration.ms': [synonym('producer.id.expiration.ms')],
 };
 
-/** What topics get that do not set it themselves. */
-export function topicDefaults(config: BrokerConfig): TopicConfigInput {
+/** What topics get that do not set it themselves, by Kafka's names of topic settings. */
+export function topicDefaults(config: BrokerConfig): Record<string, SettingValue> {
   const defaults: Record<string, SettingValue> = {};
-  for (const [property, synonyms] of Object.entries(TOPIC_SYNONYMS)) {
-    const found = synonyms.find((its) => config[its.property] !== null);
+  for (const [name, synonyms] of Object.entries(TOPIC_SYNONYMS)) {
+    const found = synonyms.find(({ property }) => config[property] !== null);
     if (found === undefined) continue;
     const value = config[found.property] as SettingValue;
-    defaults[property] = typeof value === 'number' ? value * found.factor : value;
+    defaults[name] = typeof value === 'number' ? value * found.factor : value;
   }
-  return defaults as TopicConfigInput;
+  return defaults;
 }
+
+/**
+ * What is in force for a topic that sets `own`, by Kafka's names only. Fails with INVALID_CONFIG.
+ */
+export function topicConfigOf(
+  own: Readonly<Record<string, string>>,
+  broker: BrokerConfig,
+): TopicConfig {
+  for (const name of Object.keys(own)) {
+    if (!TOPIC_SETTING_NAMES.has(name)) {
+      throw new VarveError('INVALID_CONFIG', `unknown topic setting ${JSON.stringify(name)}`, {
+        details: { name },
+      });
+    }
+  }
+  return parseTopicConfig({ ...topicDefaults(broker), ...own });
+}
+
+const TOPIC_SETTING_NAMES = new Set(describeTopicConfig().map(({ name }) => name));
 
 function requireAtMost(config: BrokerConfig, low: Rows['name'], high: Rows['name']): void {
   const least = config[synonym(low).property] as number;
