@@ -6,12 +6,18 @@ import {
   decodeLeaderEpochCheckpoint,
   LEADER_EPOCH_CHECKPOINT_FILE,
 } from '../format/leader-epoch-checkpoint.js';
-import { decodeProducerSnapshot } from '../format/producer-snapshot.js';
 import { parseSegmentFileName } from '../format/segment-file-name.js';
 import { makeDurableDirectory } from './durable-directory.js';
 import { LeaderEpochCache } from './leader-epoch-cache.js';
-import { type LogState, readableEnd } from './log-state.js';
-import { replayBatch } from './producer-replay.js';
+import type { LogState } from './log-state.js';
+import {
+  MAX_SIDE_FILE_BYTES,
+  ProducerReload,
+  type ReloadTarget,
+  reloadProducers,
+  removeSnapshotsAbove,
+  settleTransactions,
+} from './producer-reload.js';
 import { ProducerState } from './producer-state.js';
 import { recoverSegment, type SegmentRecovery } from './recovery.js';
 import { drawRollJitterMs } from './roll.js';
@@ -52,7 +58,15 @@ export interface RecoveryReport {
   readonly epochsChanged: boolean;
 }
 
-const MAX_SIDE_FILE_BYTES = 64 * 1024 * 1024;
+/** What is left of the log after a recovery. */
+interface Recovered {
+  readonly segments: Segment[];
+  /** Has seen every batch. */
+  readonly producers: ProducerReload;
+  /** From this segment on the transaction indexes are to be written. */
+  readonly rebuiltFrom: number;
+}
+
 const NO_EPOCHS: { epoch: number; startOffset: number }[] = [];
 
 /** Opens what is on disk. Kafka: LogLoader (reference: load and recovery). */
@@ -96,17 +110,26 @@ class Loader {
     let segments = await this.#attach();
     const epochs = this.#loadEpochs(segments);
     const versionOnDisk = epochs.version;
-    if (!this.#options.clean) segments = await this.#recover(segments, epochs);
+    let logStartOffset = Math.max(this.#options.logStartOffset, segments[0]?.baseOffset ?? 0);
+    const producers = new ProducerState(config.producerIdExpirationMs);
+    let transactions = new TransactionIndex(0);
+    let recovered: Recovered | null = null;
+    if (!this.#options.clean && segments.length > 0) {
+      const target = { context: this.#context, producers, transactions, logStartOffset };
+      recovered = await this.#recover(segments, epochs, target);
+      segments = recovered.segments;
+    }
     // Read before, where epochs had to be taken from the log; opened again for appending.
     await segments.at(-1)?.close({ keepReserved: true });
     segments.at(-1)?.activate(drawRollJitterMs(config));
     let nextOffset = this.#readEnd(segments);
-    let logStartOffset = Math.max(this.#options.logStartOffset, segments[0]?.baseOffset ?? 0);
     if (segments.length > 0 && nextOffset < logStartOffset) {
       if (this.#options.clean) throw startBeyondEnd(directory, logStartOffset, nextOffset);
       // The log lost its end below its start: nothing of it is readable. Kafka starts again, empty.
       await this.#deleteSegments(segments);
       segments = [];
+      transactions = new TransactionIndex(0);
+      recovered = null;
     }
     if (segments.length === 0) {
       logStartOffset = this.#options.logStartOffset;
@@ -125,8 +148,8 @@ class Loader {
       context: this.#context,
       segments: list,
       epochs,
-      producers: new ProducerState(config.producerIdExpirationMs),
-      transactions: new TransactionIndex(0),
+      producers,
+      transactions,
       logStartOffset,
       nextOffset,
       recoveryPoint: this.#options.clean
@@ -137,13 +160,7 @@ class Loader {
       poisoned: null,
       closed: false,
     };
-    const recovered = new Set(this.#recoveries.map(({ path }) => path));
-    const rebuildFrom = loadTransactions(state, recovered);
-    await reloadProducers(state, { clean: this.#options.clean, rebuildFrom });
-    for (const segment of list.all()) {
-      if (segment.baseOffset < rebuildFrom || segment.isActive) continue;
-      await writeTransactions(state, segment);
-    }
+    await this.#finishProducers(state, recovered);
     return {
       state,
       report: {
@@ -154,6 +171,25 @@ class Loader {
         epochsChanged: this.#epochsChanged || epochs.version !== versionOnDisk,
       },
     };
+  }
+
+  /** Producer state and transactions: what recovery has read of them anyway, else from the log. */
+  async #finishProducers(state: LogState, recovered: Recovered | null): Promise<void> {
+    const { context, segments, transactions, nextOffset } = state;
+    let rebuiltFrom: number;
+    if (recovered === null) {
+      rebuiltFrom = loadTransactions(context, segments.all(), transactions);
+      await reloadProducers(state, { clean: this.#options.clean, rebuildFrom: rebuiltFrom });
+    } else {
+      rebuiltFrom = recovered.rebuiltFrom;
+      await removeSnapshotsAbove(context, nextOffset);
+      recovered.producers.finish(nextOffset);
+      settleTransactions(state);
+    }
+    for (const segment of segments.all()) {
+      if (segment.baseOffset < rebuiltFrom || segment.isActive) continue;
+      await writeTransactions(state, segment);
+    }
   }
 
   /** Leftovers of interrupted work go or are finished; what remains are the segments. */
@@ -188,19 +224,33 @@ class Loader {
   }
 
   /** Kafka: LogLoader.recoverLog. Everything from the segment that holds the recovery point on is scanned. */
-  async #recover(segments: Segment[], epochs: LeaderEpochCache): Promise<Segment[]> {
-    let first = segments.length - 1;
-    while (first > 0 && segments[first]!.baseOffset > this.#options.recoveryPoint) first -= 1;
-    // Flushed to its end, then rolled: its reserved space may not have been given back before the stop.
-    if (first > 0 && this.#hasRaggedEnd(segments[first - 1]!)) first -= 1;
-    const kept = segments.slice(0, Math.max(first, 0));
-    for (let i = Math.max(first, 0); i < segments.length; i += 1) {
+  async #recover(
+    segments: readonly Segment[],
+    epochs: LeaderEpochCache,
+    target: ReloadTarget,
+  ): Promise<Recovered> {
+    const { recoveryPoint } = this.#options;
+    const first = this.#firstToRecover(segments);
+    const kept = segments.slice(0, first);
+    const rebuiltFrom = Math.min(
+      segments[first]!.baseOffset,
+      loadTransactions(this.#context, kept, target.transactions),
+    );
+    const producers = await ProducerReload.begin(target, {
+      atMost: rebuiltFrom,
+      from: target.logStartOffset,
+    });
+    kept.forEach((segment, i) => {
+      if (segments[i + 1]!.baseOffset > producers.from) producers.visitSegment(segment);
+    });
+    for (let i = first; i < segments.length; i += 1) {
       const segment = segments[i]!;
       const next = segments[i + 1];
       const fileBytes = segment.size;
       const found = await recoverSegment(segment, fileBytes, {
         offsetLimit: next?.baseOffset ?? Number.MAX_SAFE_INTEGER,
         epochs,
+        producers,
         onProgress: (scannedBytes) =>
           this.#options.onProgress?.({ path: segment.path, scannedBytes, totalBytes: fileBytes }),
       });
@@ -212,8 +262,21 @@ class Loader {
         await this.#deleteSegments(segments.slice(i + 1));
         break;
       }
+      // No later flush looks at what lies below the recovery point.
+      if (next.baseOffset <= recoveryPoint) {
+        await segment.flush();
+        await segment.close({ keepReserved: true });
+      }
     }
-    return kept;
+    return { segments: kept, producers, rebuiltFrom };
+  }
+
+  #firstToRecover(segments: readonly Segment[]): number {
+    let first = segments.length - 1;
+    while (first > 0 && segments[first]!.baseOffset > this.#options.recoveryPoint) first -= 1;
+    // Flushed to its end, then rolled: its reserved space may not have been given back before the stop.
+    if (first > 0 && this.#hasRaggedEnd(segments[first - 1]!)) first -= 1;
+    return first;
   }
 
   #hasRaggedEnd(segment: Segment): boolean {
@@ -311,63 +374,4 @@ function startBeyondEnd(directory: string, logStartOffset: number, end: number):
     `${directory} was closed cleanly and ends at offset ${end}, but the checkpoint of log start offsets says ${logStartOffset}; correct or remove the line in log-start-offset-checkpoint`,
     { details: { directory, logStartOffset, logEndOffset: end } },
   );
-}
-
-/**
- * Producer state as of the log end: the newest usable snapshot, then the batches after it. After a clean stop
- * without any snapshot there is nothing to rebuild from: as in Kafka, that means no producers. The batches from
- * `rebuildFrom` on are read in any case, for the transactions that end there.
- */
-export async function reloadProducers(
-  state: LogState,
-  options: { readonly clean?: boolean; readonly rebuildFrom?: number } = {},
-): Promise<void> {
-  const { clean = false, rebuildFrom = Number.POSITIVE_INFINITY } = options;
-  const { fs, directory } = state.context;
-  const offsets: number[] = [];
-  for (const { name } of fs.list(directory)) {
-    const file = parseSegmentFileName(name);
-    if (file?.kind === 'snapshot' && file.suffix === null) offsets.push(file.baseOffset);
-  }
-  offsets.sort((a, b) => b - a);
-  let from = clean && offsets.length === 0 ? state.nextOffset : state.logStartOffset;
-  state.producers.clear(from);
-  for (const offset of offsets) {
-    const path = segmentPath(directory, offset, 'snapshot');
-    if (offset > state.nextOffset) {
-      await fs.remove(path);
-      continue;
-    }
-    if (offset > rebuildFrom) continue;
-    if (offset < state.logStartOffset) break;
-    try {
-      const entries = decodeProducerSnapshot(fs.readFile(path, { maxBytes: MAX_SIDE_FILE_BYTES }));
-      state.producers.loadSnapshot(entries, offset, fs.clock.now());
-      from = offset;
-      break;
-    } catch (error) {
-      if (!(error instanceof VarveError) || error.code === 'IO_FAILED') throw error;
-      await fs.remove(path);
-    }
-  }
-  replay(state, from);
-  state.producers.advanceTo(state.nextOffset);
-  // Transactions whose markers can be read are decided; replaying cannot know how far that is.
-  state.producers.onHighWatermark(readableEnd(state));
-}
-
-function replay(state: LogState, offset: number): void {
-  if (offset >= state.nextOffset) return;
-  const { segments, producers, transactions } = state;
-  const decided = transactions.entries.at(-1)?.lastOffset ?? -1;
-  const replayed = new TransactionIndex(0);
-  for (let i = Math.max(0, segments.floorIndex(offset)); i < segments.count; i += 1) {
-    const segment = segments.at(i);
-    const from = segment.positionOf(offset);
-    if (from < 0) continue;
-    segment.forEachBatch(from, (buffer, view, at) => {
-      if (lastOffset(view, at) >= offset) replayBatch(producers, replayed, buffer, view, at);
-    });
-  }
-  for (const entry of replayed.entries) if (entry.lastOffset > decided) transactions.append(entry);
 }

@@ -5,8 +5,8 @@ import {
 } from '../format/leader-epoch-checkpoint.js';
 import { encodeProducerSnapshot } from '../format/producer-snapshot.js';
 import { parseSegmentFileName } from '../format/segment-file-name.js';
-import { reloadProducers } from './log-loader.js';
 import { type LogState, readableEnd } from './log-state.js';
+import { reloadProducers } from './producer-reload.js';
 import { decideRetention, type RetentionDecision, type RetentionLimits } from './retention.js';
 import { drawRollJitterMs } from './roll.js';
 import { Segment } from './segment.js';

@@ -12,8 +12,17 @@ import {
   sizeInBytes,
 } from '../format/batch-header.js';
 import { LOG_OVERHEAD } from '../format/layout.js';
+import type { Window } from '../io/port.js';
 import type { LeaderEpochCache } from './leader-epoch-cache.js';
+import type { ProducerReload } from './producer-reload.js';
 import type { Segment } from './segment.js';
+
+const NO_WINDOW: Window = {
+  buffer: Buffer.alloc(0),
+  view: new DataView(new ArrayBuffer(0)),
+  start: 0,
+  end: 0,
+};
 
 /** What recovering one segment found. */
 export interface SegmentRecovery {
@@ -31,6 +40,8 @@ export interface SegmentRecovery {
 const MAX_RECOVERED_BATCH_BYTES = 1024 * 1024 * 1024;
 /** Bytes scanned between two turns of the event loop: a few milliseconds. */
 const SLICE_BYTES = 8 * 1024 * 1024;
+/** A window is asked for again after so many bytes, so that the file can see how far the scan has come. */
+const LOOK_BYTES = 2 * 1024 * 1024;
 
 /**
  * Scans one segment's log file from its start: every batch's structure, CRC and offsets are checked, both
@@ -46,6 +57,8 @@ export async function recoverSegment(
   options: {
     readonly offsetLimit: number;
     readonly epochs: LeaderEpochCache;
+    /** Told of every batch that is kept. */
+    readonly producers: ProducerReload;
     readonly onProgress?: (scannedBytes: number) => void;
   },
 ): Promise<SegmentRecovery> {
@@ -57,21 +70,30 @@ export async function recoverSegment(
   const check: CheckOptions = { crc: true, maxBytes: MAX_RECOVERED_BATCH_BYTES };
   segment.resetForRecovery();
   file.willRead(0, fileBytes);
+  let window = NO_WINDOW;
+  let windowEnd = 0;
   while (position < fileBytes) {
     if (position >= sliceEnd) {
       sliceEnd = position + SLICE_BYTES;
       options.onProgress?.(position);
       await nextTurn();
+      windowEnd = 0;
     }
     const available = fileBytes - position;
     if (available < LOG_OVERHEAD) {
       problem = `${available} bytes are left, too few for a batch`;
       break;
     }
-    const header = file.window(position, LOG_OVERHEAD);
-    const size = sizeInBytes(header.view, position - header.start);
+    if (position + LOG_OVERHEAD > windowEnd) {
+      window = file.window(position, LOG_OVERHEAD);
+      windowEnd = Math.min(window.end, position + LOOK_BYTES);
+    }
+    const size = sizeInBytes(window.view, position - window.start);
     const inside = size > LOG_OVERHEAD && size <= available && size <= check.maxBytes;
-    const window = file.window(position, inside ? size : LOG_OVERHEAD);
+    if (inside && position + size > windowEnd) {
+      window = file.window(position, size);
+      windowEnd = Math.min(window.end, position + Math.max(size, LOOK_BYTES));
+    }
     const at = position - window.start;
     const end = Math.min(window.end, fileBytes) - window.start;
     const found = checkBatch(window.buffer, window.view, at, end, check);
@@ -91,6 +113,7 @@ export async function recoverSegment(
     }
     const epoch = partitionLeaderEpoch(window.view, at);
     if (epoch >= 0 && epoch > options.epochs.latestEpoch) options.epochs.assign(epoch, first);
+    options.producers.visit(window.buffer, window.view, at);
     segment.accept(size, last, maxTimestamp(window.view, at));
     nextOffset = last + 1;
     position += size;
@@ -108,17 +131,17 @@ export async function recoverSegment(
 
 /** Bytes from `from` to the last one that is not zero: reserved space behind the data is not damage. */
 async function bytesBeforeZeros(segment: Segment, from: number, to: number): Promise<number> {
-  const step = 1024 * 1024;
+  const step = 256 * 1024;
+  const zeros = Buffer.alloc(Math.min(step, to - from));
   let last = from;
   for (let position = from; position < to; position += step) {
     const length = Math.min(step, to - position);
     const window = segment.file.window(position, length);
     const bytes = window.buffer.subarray(position - window.start, position - window.start + length);
-    for (let i = length - 1; i >= 0; i -= 1) {
-      if (bytes[i] !== 0) {
-        last = position + i + 1;
-        break;
-      }
+    if (!bytes.equals(zeros.subarray(0, length))) {
+      let end = length;
+      while (bytes[end - 1] === 0) end -= 1;
+      last = position + end;
     }
     await nextTurn();
   }

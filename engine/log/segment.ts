@@ -13,7 +13,7 @@ import type { SegmentFileSuffix } from '../format/segment-file-name.js';
 import type { FileSystem, LogFile } from '../io/port.js';
 import type { IndexCache } from './index-cache.js';
 import { OFFSET_INDEX_ENTRY_BYTES, OffsetIndex } from './offset-index.js';
-import { SEGMENT_SIDE_KINDS, segmentPath } from './segment-files.js';
+import { SEGMENT_SIDE_KINDS, segmentPath, UnsyncedFiles } from './segment-files.js';
 import { TIME_INDEX_ENTRY_BYTES, TimeIndex } from './time-index.js';
 
 /** What every segment of one partition shares. */
@@ -56,6 +56,8 @@ export class Segment {
   #bytesSinceLastEntry = 0;
   /** True while the index files on disk equal the indexes in memory: only then may memory be given back. */
   #indexesSaved = false;
+  /** Index files that recovery wrote and no flush has covered yet. */
+  #unsynced: UnsyncedFiles | null = null;
   #removed = false;
   /** What the files are on their way to; null: they are the log's. */
   #logSuffix: SegmentFileSuffix | null = null;
@@ -490,12 +492,16 @@ export class Segment {
     if (isLast) return;
     this.#timeIndex!.maybeAppend(this.maxTimestampMs, this.offsetOfMaxTimestamp, { final: true });
     const { fs } = this.#context;
+    // Nothing is synced here: the recovery point stays below this segment until a flush has covered it.
     if ((fs.stat(this.path)?.size ?? 0) > this.size) {
-      // Not synced here: the recovery point stays below this segment until a flush has covered it.
       const file = fs.openLog(this.path, { create: false, size: this.size, maxBytes: this.size });
       await file.close();
     }
-    await this.saveIndexes();
+    this.#unsynced = new UnsyncedFiles(fs);
+    await this.#unsynced.write(this.#sidePath('index'), this.#offsetIndex!.encode());
+    await this.#unsynced.write(this.#sidePath('timeindex'), this.#timeIndex!.encode());
+    this.#indexesSaved = true;
+    this.#context.indexes.touch(this);
   }
 
   /** Forgets a sealed segment's indexes; they are read again when needed. */
@@ -537,8 +543,22 @@ export class Segment {
     this.#context.indexes.touch(this);
   }
 
+  /** Synced; after a recovery with the next flush, as the other indexes. */
+  async writeTransactionIndex(bytes: Buffer): Promise<void> {
+    const path = this.#sidePath('txnindex');
+    if (this.#unsynced === null) await this.#context.fs.writeFile(path, bytes);
+    else await this.#unsynced.write(path, bytes);
+  }
+
+  /** Resolves when the log file, and indexes that recovery wrote, survive power loss. */
   flush(): Promise<void> {
-    return this.file.flush();
+    return this.#unsynced === null ? this.file.flush() : this.#flushWithIndexes();
+  }
+
+  async #flushWithIndexes(): Promise<void> {
+    await this.file.flush();
+    if (!this.#removed) await this.#unsynced?.sync();
+    this.#unsynced = null;
   }
 
   /** Cuts at `position` (a batch boundary), durably, and cuts the indexes at `offset`. */

@@ -7,19 +7,21 @@ import { TransactionIndex } from './transaction-index.js';
 const MAX_TRANSACTION_INDEX_BYTES = 64 * 1024 * 1024;
 
 /**
- * Reads the aborted transactions of segments that need no rebuilding. Returns the base offset from which on they
- * must be found again in the log: the first segment that was recovered or whose file is damaged; Infinity if none.
+ * Reads the aborted transactions of `segments` into `transactions`. Returns the base offset from which on they must be
+ * found again in the log: that of the first segment whose file is damaged; Infinity if none is.
  */
-export function loadTransactions(state: LogState, recovered: ReadonlySet<string>): number {
-  const { fs, directory } = state.context;
-  for (const segment of state.segments.all()) {
-    if (recovered.has(segment.path)) return segment.baseOffset;
+export function loadTransactions(
+  { fs, directory }: LogState['context'],
+  segments: readonly Segment[],
+  transactions: TransactionIndex,
+): number {
+  for (const segment of segments) {
     const path = segmentPath(directory, segment.baseOffset, 'txnindex');
     if (fs.stat(path) === null) continue;
     try {
       const bytes = fs.readFile(path, { maxBytes: MAX_TRANSACTION_INDEX_BYTES });
       const { entries } = TransactionIndex.decode(bytes, segment.baseOffset);
-      for (const entry of entries) state.transactions.append(entry);
+      for (const entry of entries) transactions.append(entry);
     } catch (error) {
       if (!isVarveError(error, 'CORRUPT_INDEX')) throw error;
       return segment.baseOffset;
@@ -28,7 +30,7 @@ export function loadTransactions(state: LogState, recovered: ReadonlySet<string>
   return Number.POSITIVE_INFINITY;
 }
 
-/** Writes a segment's aborted transactions; a segment without any has no such file. */
+/** Writes a segment's aborted transactions; a segment without any has no such file. Synced as its indexes are. */
 export async function writeTransactions(state: LogState, segment: Segment): Promise<void> {
   const index = state.segments.indexOf(segment);
   if (index < 0) return;
@@ -39,6 +41,6 @@ export async function writeTransactions(state: LogState, segment: Segment): Prom
   }
   const { fs, directory } = state.context;
   const path = segmentPath(directory, segment.baseOffset, 'txnindex');
-  if (own.count > 0) await fs.writeFile(path, own.encode());
+  if (own.count > 0) await segment.writeTransactionIndex(own.encode());
   else if (fs.stat(path) !== null) await fs.remove(path);
 }
