@@ -1,0 +1,607 @@
+import type { Socket } from 'node:net';
+import type { Answer, RequestContext, RequestHandler } from '../broker/request-handler.js';
+import { isVarveError } from '../errors.js';
+import { KafkaError } from '../protocol/error-codes.js';
+import {
+  type DecodedRequestHeader,
+  decodeRequest,
+  decodeRequestHeader,
+  encodeResponse,
+} from '../protocol/frames.js';
+import {
+  APIS,
+  type ApiName,
+  apiNameOf,
+  isServed,
+  type ResponseOf,
+} from '../protocol/messages/index.js';
+import { errorAnswer } from './error-answer.js';
+import type { CloseReason, WireEvent } from './events.js';
+import type { FrameBuffers } from './frame-buffers.js';
+import { type Frame, FrameReader } from './frame-reader.js';
+import type { WireLimits } from './limits.js';
+import type { MemoryBudget } from './memory-budget.js';
+import { type Receiver, receive } from './receive.js';
+import type { SaslSession } from './sasl/session.js';
+
+/** What a connection needs of the server it belongs to. */
+export interface ConnectionOwner {
+  readonly handler: RequestHandler;
+  readonly limits: WireLimits;
+  readonly budget: MemoryBudget;
+  readonly buffers: FrameBuffers;
+  /** Monotonic milliseconds, as of the last sweep. */
+  readonly coarseNowMs: number;
+  /** Undefined: requests are not timed. */
+  readonly onRequest: RequestListener | undefined;
+  monotonicMs(): number;
+  after(delayMs: number, run: () => void): () => void;
+  emit(event: WireEvent): void;
+  closed(connection: Connection): void;
+}
+
+/** Told of each request once it has been answered; `responseBytes` 0: it gets no answer. */
+export type RequestListener = (request: {
+  readonly api: ApiName;
+  readonly listenerName: string;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** From the moment it is decoded until the answer is handed to the socket. */
+  readonly durationMs: number;
+}) => void;
+
+export interface ConnectionIdentity {
+  readonly id: string;
+  readonly clientHost: string;
+  readonly listenerName: string;
+  readonly principal: string;
+  /** Null: the listener does not ask for SASL. */
+  readonly sasl: SaslSession | null;
+}
+
+/** What may wait on one connection while a request is being served: more is left in the socket. */
+const MAX_QUEUED_REQUESTS = 16;
+const MAX_QUEUED_BYTES = 1024 * 1024;
+/** While more than this waits to be sent, no further request is served. */
+const MAX_UNSENT_BYTES = 1024 * 1024;
+/** A client must read, and under shortage of memory send, at this rate. */
+const LEAST_BYTES_PER_MS = 64;
+/** After our last byte the client may still send for so long: closing earlier could destroy what it has not read yet. */
+const LINGER_MS = 1000;
+const NO_CHUNKS: readonly Buffer[] = [];
+
+/**
+ * One client's connection. Requests are served one at a time in the order they came; those that come
+ * meanwhile wait here, up to a limit, and then in the socket.
+ */
+export class Connection implements Receiver {
+  readonly identity: ConnectionIdentity;
+  readonly reader: FrameReader;
+  principal: string;
+  readonly #owner: ConnectionOwner;
+  readonly #socket: Socket;
+  readonly #queue: Frame[] = [];
+  #queuedBytes = 0;
+  #isBusy = false;
+  /** `ending`: the last answer is on its way. */
+  #state: 'open' | 'ending' | 'closed' = 'open';
+  #hasEnded = false;
+  #endedMs = 0;
+  #isPaused = false;
+  #endAfterAnswer: { readonly reason: CloseReason; readonly message: string } | null = null;
+  #closeReason: CloseReason = 'disconnected';
+  #closeMessage = 'closed by the client';
+  #abort: AbortController | null = null;
+  readonly #openedMs: number;
+  #lastActiveMs: number;
+  #unsentSinceMs = 0;
+  #partialSinceMs = -1;
+
+  constructor(owner: ConnectionOwner, accepted: Socket, identity: ConnectionIdentity) {
+    this.#owner = owner;
+    this.identity = identity;
+    this.principal = identity.principal;
+    this.#openedMs = owner.coarseNowMs;
+    this.#lastActiveMs = owner.coarseNowMs;
+    const { limits } = owner;
+    this.reader = new FrameReader({
+      maxFrameBytes:
+        identity.sasl === null
+          ? limits.socketRequestMaxBytes
+          : Math.min(limits.saslServerMaxReceiveSize, limits.socketRequestMaxBytes),
+      budget: owner.budget,
+      buffers: owner.buffers,
+      deliver: (frame) => this.#deliver(frame),
+      resumed: () => this.#updateReading(),
+      failed: (error) => this.fail('invalid-request', error.message),
+    });
+    const socket = receive(accepted, this);
+    this.#socket = socket;
+    socket.on('drain', () => {
+      this.#pump();
+      this.#updateReading();
+    });
+    socket.on('end', () => this.#ended());
+    socket.on('error', (error) => {
+      if (this.#state === 'open') this.#closeMessage = error.message;
+    });
+    socket.on('close', () => this.#closed());
+    socket.resume();
+  }
+
+  /** Aborted when the client is gone. */
+  get signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (this.#hasEnded || this.#state !== 'open') this.#abort.abort();
+    }
+    return this.#abort.signal;
+  }
+
+  received(take: () => void): void {
+    if (this.#state !== 'open') return;
+    this.#lastActiveMs = this.#owner.coarseNowMs;
+    const socket = this.#socket;
+    // Answers to all that came in one read leave in one write.
+    socket.cork();
+    try {
+      take();
+    } catch (error) {
+      this.fail(
+        'invalid-request',
+        isVarveError(error) ? error.message : `could not be received: ${error}`,
+      );
+    } finally {
+      socket.uncork();
+    }
+    if (!this.reader.isPartial) this.#partialSinceMs = -1;
+    else if (this.#partialSinceMs < 0) this.#partialSinceMs = this.#lastActiveMs;
+    this.#updateReading();
+  }
+
+  /** Lets the request being served be answered, takes no more, and closes. */
+  end(reason: CloseReason, message: string): void {
+    if (this.#state !== 'open') return;
+    if (this.#isBusy) {
+      this.#endAfterAnswer ??= { reason, message };
+      this.#dropQueue();
+      this.#updateReading();
+      return;
+    }
+    this.#setReason(reason, message);
+    // Closed at leisure, when nothing can be under way that a client waits for.
+    this.#finish(
+      reason !== 'idle' && !(reason === 'server-closing' && this.#endAfterAnswer === null),
+    );
+  }
+
+  /** Closes at once. */
+  fail(reason: CloseReason, message: string): void {
+    if (this.#state === 'closed') return;
+    if (this.#state === 'open') this.#setReason(reason, message);
+    this.#state = 'ending';
+    this.#socket.destroy();
+  }
+
+  /** Called by the server every now and then: ends what stands still. */
+  sweep(nowMs: number): void {
+    if (this.#state === 'closed') return;
+    const { limits } = this.#owner;
+    const unsent = this.#socket.writableLength;
+    const stalledMs = limits.stalledTransferMs;
+    if (unsent > 0) {
+      const allowedMs = stalledMs + unsent / LEAST_BYTES_PER_MS;
+      if (nowMs - this.#unsentSinceMs > allowedMs) {
+        this.fail('slow-reader', `${unsent} bytes of answers were not read in ${allowedMs | 0} ms`);
+      }
+      return;
+    }
+    if (this.#state !== 'open') return;
+    if (this.identity.sasl?.isDone === false && nowMs - this.#openedMs > limits.loginTimeoutMs) {
+      this.fail('login-timeout', `not authenticated within ${limits.loginTimeoutMs} ms`);
+      return;
+    }
+    if (this.#hasEnded && nowMs - this.#endedMs > stalledMs) {
+      this.fail('disconnected', this.#closeMessage);
+      return;
+    }
+    if (this.#isBusy || this.reader.isStalled) {
+      this.#lastActiveMs = nowMs;
+      return;
+    }
+    const silentMs = nowMs - this.#lastActiveMs;
+    if (this.#partialSinceMs >= 0) {
+      const isSlow =
+        this.#owner.budget.waiting > 0 &&
+        (nowMs - this.#partialSinceMs - stalledMs) * LEAST_BYTES_PER_MS > this.reader.bytes;
+      if (silentMs > stalledMs || isSlow) {
+        this.fail(
+          'slow-sender',
+          `a request of ${this.reader.bytes} bytes is not complete after ${nowMs - this.#partialSinceMs} ms`,
+        );
+      }
+    } else if (silentMs > limits.connectionsMaxIdleMs) {
+      this.end('idle', `nothing was asked for ${limits.connectionsMaxIdleMs} ms`);
+    }
+  }
+
+  #deliver(frame: Frame): void {
+    this.#partialSinceMs = -1;
+    if (this.#endAfterAnswer !== null || this.#state !== 'open') {
+      this.reader.release(frame, true);
+      return;
+    }
+    this.#queue.push(frame);
+    this.#queuedBytes += frame.bytes.length;
+    this.#pump();
+  }
+
+  #pump(): void {
+    while (
+      !this.#isBusy &&
+      this.#state === 'open' &&
+      this.#queue.length > 0 &&
+      this.#socket.writableLength < MAX_UNSENT_BYTES
+    ) {
+      const frame = this.#queue.shift()!;
+      this.#queuedBytes -= frame.bytes.length;
+      this.#serve(frame);
+    }
+    if (this.#hasEnded && !this.#isBusy && this.#queue.length === 0) this.#finish(false);
+  }
+
+  #serve(frame: Frame): void {
+    const { sasl } = this.identity;
+    if (sasl?.expectsRawToken === true) {
+      this.#authenticate(frame, sasl.rawToken(frame.bytes));
+      return;
+    }
+    let header: DecodedRequestHeader;
+    try {
+      header = decodeRequestHeader(frame.bytes);
+    } catch (error) {
+      this.#refuse(frame, 'invalid-request', (error as Error).message);
+      return;
+    }
+    const { apiKey, apiVersion, correlationId } = header;
+    const api = apiNameOf(apiKey);
+    if (api === undefined) {
+      this.#refuse(frame, 'unsupported-version', `API key ${apiKey} is not known`);
+    } else if (api === 'SaslHandshake' || api === 'SaslAuthenticate') {
+      this.#serveSasl(frame, api, header);
+    } else if (sasl?.isDone === false && api !== 'ApiVersions') {
+      this.#refuse(frame, 'authentication-failed', `${api} before authentication`);
+    } else if (isServed(api, apiVersion)) {
+      this.#serveRequest(frame, api, header);
+    } else if (api === 'ApiVersions') {
+      const { lowest, highest } = APIS.ApiVersions.versions;
+      this.#write(
+        encodeResponse('ApiVersions', 0, correlationId, {
+          errorCode: KafkaError.UNSUPPORTED_VERSION,
+          apiKeys: [{ apiKey, minVersion: lowest, maxVersion: highest }],
+        }),
+      );
+      this.reader.release(frame, false);
+    } else {
+      this.#refuse(frame, 'unsupported-version', `${api} version ${apiVersion} is not served`);
+    }
+  }
+
+  #serveRequest<N extends ApiName>(frame: Frame, api: N, header: DecodedRequestHeader): void {
+    const { onRequest } = this.#owner;
+    const scope = new Scope(this, header, onRequest === undefined ? 0 : this.#owner.monotonicMs());
+    let answer: Answer<N> | Promise<Answer<N>>;
+    let request: Parameters<RequestHandler['handle']>[2];
+    try {
+      request = decodeRequest(api, header.apiVersion, frame.bytes, header.bodyOffset);
+    } catch (error) {
+      this.#refuse(frame, 'invalid-request', `${api}: ${(error as Error).message}`);
+      return;
+    }
+    try {
+      answer = this.#owner.handler.handle(api, header.apiVersion, request as never, scope);
+    } catch (error) {
+      this.#threw(frame, api, request, scope, error);
+      return;
+    }
+    if (answer instanceof Promise) {
+      this.#isBusy = true;
+      answer.then(
+        (settled) => {
+          this.#isBusy = false;
+          this.#answered(frame, api, request, scope, settled);
+          this.#goOn();
+        },
+        (error: unknown) => {
+          this.#isBusy = false;
+          this.#threw(frame, api, request, scope, error);
+          this.#goOn();
+        },
+      );
+    } else {
+      this.#answered(frame, api, request, scope, answer);
+    }
+  }
+
+  #goOn(): void {
+    this.#lastActiveMs = this.#owner.coarseNowMs;
+    this.#pump();
+    this.#updateReading();
+  }
+
+  #answered<N extends ApiName>(
+    frame: Frame,
+    api: N,
+    request: unknown,
+    scope: Scope,
+    answer: Answer<N>,
+  ): void {
+    let chunks = NO_CHUNKS;
+    if (answer !== null && this.#state !== 'closed') {
+      try {
+        chunks = encodeResponse(api, scope.apiVersion, scope.correlationId, answer);
+      } catch (error) {
+        this.#threw(frame, api, request, scope, error);
+        return;
+      }
+    }
+    this.#done(frame, api, scope, chunks, true);
+  }
+
+  #threw(frame: Frame, api: ApiName, request: unknown, scope: Scope, cause: unknown): void {
+    const version = scope.apiVersion;
+    this.#owner.emit({ kind: 'request-failed', ...this.#peer(), api, version, cause });
+    let chunks = NO_CHUNKS;
+    try {
+      const answer = errorAnswer(api, version, request, cause);
+      if (answer !== null) {
+        chunks = encodeResponse(api, version, scope.correlationId, answer as ResponseOf<ApiName>);
+      }
+    } catch {
+      // The request cannot even be told so: the connection is closed below, as for an answer that has no room for it.
+    }
+    if (chunks.length === 0) scope.closeConnection(`${api} failed: ${cause}`);
+    // Some part of the handler may still be looking at the request.
+    this.#done(frame, api, scope, chunks, false);
+  }
+
+  #done(
+    frame: Frame,
+    api: ApiName,
+    scope: Scope,
+    chunks: readonly Buffer[],
+    isReusable: boolean,
+  ): void {
+    const requestBytes = frame.bytes.length;
+    const responseBytes = this.#write(chunks);
+    this.reader.release(frame, isReusable && api === 'Produce');
+    this.#owner.onRequest?.({
+      api,
+      listenerName: this.identity.listenerName,
+      requestBytes,
+      responseBytes,
+      durationMs: this.#owner.monotonicMs() - scope.startedMs,
+    });
+    if (scope.closing !== null) {
+      this.end('handler', scope.closing);
+    } else if (this.#endAfterAnswer !== null) {
+      this.end(this.#endAfterAnswer.reason, this.#endAfterAnswer.message);
+    }
+  }
+
+  #serveSasl(
+    frame: Frame,
+    api: 'SaslHandshake' | 'SaslAuthenticate',
+    header: DecodedRequestHeader,
+  ): void {
+    const { apiVersion, correlationId, bodyOffset } = header;
+    const { sasl } = this.identity;
+    const { lowest, highest } = APIS[api].versions;
+    if (apiVersion < lowest || apiVersion > highest) {
+      this.#refuse(frame, 'unsupported-version', `${api} version ${apiVersion} is not served`);
+      return;
+    }
+    try {
+      if (api === 'SaslHandshake') {
+        const { mechanism } = decodeRequest(api, apiVersion, frame.bytes, bodyOffset);
+        const answer = sasl?.handshake(mechanism, apiVersion) ?? {
+          errorCode: KafkaError.ILLEGAL_SASL_STATE,
+          mechanisms: [],
+        };
+        this.#write(encodeResponse(api, apiVersion, correlationId, answer));
+        this.reader.release(frame, false);
+        this.reader.takesEmptyFrames = sasl?.expectsRawToken === true;
+        if (sasl !== null && answer.errorCode !== 0) {
+          this.end('authentication-failed', `SASL mechanism ${JSON.stringify(mechanism)} refused`);
+        }
+        return;
+      }
+      const { authBytes } = decodeRequest(api, apiVersion, frame.bytes, bodyOffset);
+      if (sasl === null || sasl.isDone) {
+        this.#write(
+          encodeResponse(api, apiVersion, correlationId, {
+            errorCode: KafkaError.ILLEGAL_SASL_STATE,
+            errorMessage: 'SaslAuthenticate request received after successful authentication',
+          }),
+        );
+        this.reader.release(frame, false);
+        return;
+      }
+      this.#authenticate(frame, sasl.authenticate(authBytes, apiVersion, correlationId));
+    } catch (error) {
+      this.#refuse(frame, 'invalid-request', `${api}: ${(error as Error).message}`);
+    }
+  }
+
+  #authenticate(frame: Frame, step: ReturnType<SaslSession['rawToken']>): void {
+    this.#isBusy = true;
+    const { limits } = this.#owner;
+    // The session never rejects.
+    void step.then(({ chunks, outcome }) => {
+      this.reader.release(frame, false);
+      if (outcome.kind === 'failed') {
+        // Kafka tells late, to slow guessing down.
+        this.#owner.after(limits.connectionFailedAuthenticationDelayMs, () => {
+          this.#isBusy = false;
+          this.#write(chunks);
+          this.end('authentication-failed', outcome.message);
+        });
+        return;
+      }
+      this.#isBusy = false;
+      this.#write(chunks);
+      if (outcome.kind === 'authenticated') {
+        const { principal, mechanism } = outcome;
+        this.principal = principal;
+        this.reader.maxFrameBytes = limits.socketRequestMaxBytes;
+        this.reader.takesEmptyFrames = false;
+        this.#owner.emit({ kind: 'authenticated', ...this.#peer(), principal, mechanism });
+      }
+      if (this.#endAfterAnswer !== null) {
+        this.end(this.#endAfterAnswer.reason, this.#endAfterAnswer.message);
+      }
+      this.#goOn();
+    });
+  }
+
+  #refuse(frame: Frame, reason: CloseReason, message: string): void {
+    this.reader.release(frame, true);
+    this.end(reason, message);
+  }
+
+  #write(chunks: readonly Buffer[]): number {
+    if (chunks.length === 0 || this.#state !== 'open') return 0;
+    const socket = this.#socket;
+    if (socket.destroyed) return 0;
+    if (socket.writableLength === 0) this.#unsentSinceMs = this.#owner.coarseNowMs;
+    if (chunks.length === 1) {
+      socket.write(chunks[0]!, this.#sent);
+      return chunks[0]!.length;
+    }
+    let bytes = 0;
+    socket.cork();
+    for (let i = 0; i < chunks.length; i++) {
+      const chunk = chunks[i]!;
+      bytes += chunk.length;
+      if (i === chunks.length - 1) socket.write(chunk, this.#sent);
+      else socket.write(chunk);
+    }
+    socket.uncork();
+    return bytes;
+  }
+
+  readonly #sent = (): void => {
+    this.#unsentSinceMs = this.#owner.coarseNowMs;
+    this.#lastActiveMs = this.#unsentSinceMs;
+  };
+
+  #updateReading(): void {
+    const isPaused =
+      this.#state === 'open' &&
+      (this.reader.isStalled ||
+        this.#queue.length >= MAX_QUEUED_REQUESTS ||
+        this.#queuedBytes >= MAX_QUEUED_BYTES ||
+        this.#endAfterAnswer !== null ||
+        (this.#queue.length > 0 && this.#socket.writableLength >= MAX_UNSENT_BYTES));
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    if (isPaused) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  /** The client sends no more. What it asked before is still done: a producer with acks=0 may just leave. */
+  #ended(): void {
+    this.#hasEnded = true;
+    this.#endedMs = this.#owner.coarseNowMs;
+    if (this.#state !== 'open') return;
+    this.#abort?.abort();
+    this.#pump();
+  }
+
+  #finish(lingers: boolean): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'ending';
+    this.#dropQueue();
+    this.reader.close();
+    this.#abort?.abort();
+    const socket = this.#socket;
+    socket.end(() => {
+      if (this.#hasEnded || !lingers) socket.destroy();
+      else this.#owner.after(LINGER_MS, () => socket.destroy());
+    });
+    this.#updateReading();
+  }
+
+  #closed(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#dropQueue();
+    this.reader.close();
+    this.#abort?.abort();
+    this.#owner.emit({
+      kind: 'connection-closed',
+      ...this.#peer(),
+      reason: this.#closeReason,
+      message: this.#closeMessage,
+    });
+    this.#owner.closed(this);
+  }
+
+  #setReason(reason: CloseReason, message: string): void {
+    this.#closeReason = reason;
+    this.#closeMessage = message;
+  }
+
+  #dropQueue(): void {
+    for (const frame of this.#queue) this.reader.release(frame, true);
+    this.#queue.length = 0;
+    this.#queuedBytes = 0;
+  }
+
+  #peer(): { listenerName: string; clientHost: string; connectionId: string } {
+    const { listenerName, clientHost, id } = this.identity;
+    return { listenerName, clientHost, connectionId: id };
+  }
+}
+
+/** The context of one request. */
+class Scope implements RequestContext {
+  readonly clientId: string | null;
+  readonly apiVersion: number;
+  readonly correlationId: number;
+  readonly startedMs: number;
+  closing: string | null = null;
+  readonly #connection: Connection;
+
+  constructor(connection: Connection, header: DecodedRequestHeader, startedMs: number) {
+    this.#connection = connection;
+    this.clientId = header.clientId;
+    this.apiVersion = header.apiVersion;
+    this.correlationId = header.correlationId;
+    this.startedMs = startedMs;
+  }
+
+  get clientHost(): string {
+    return this.#connection.identity.clientHost;
+  }
+
+  get principal(): string {
+    return this.#connection.principal;
+  }
+
+  get listenerName(): string {
+    return this.#connection.identity.listenerName;
+  }
+
+  get connectionId(): string {
+    return this.#connection.identity.id;
+  }
+
+  get signal(): AbortSignal {
+    return this.#connection.signal;
+  }
+
+  closeConnection(reason: string): void {
+    this.closing ??= reason;
+  }
+}
