@@ -1,6 +1,6 @@
 // Imports point one way (DESIGN): each layer may use the layers before it in this list and nothing after.
 const layers = [
-  ['base', '^engine/(errors|types|assert|config|timers)\\.ts$'],
+  ['base', '^engine/(errors|types|assert|settings|config|timers)\\.ts$'],
   ['format', '^engine/format/'],
   ['io', '^engine/io/'],
   ['protocol', '^engine/protocol/'],

@@ -11,7 +11,7 @@ import type { Decoder, Field, Fields, Message, ScalarType, Struct } from './sche
 /**
  * Makes the decoder of one version of a message: one function per struct, which reads its fields in
  * order and builds the object in one literal. It is put together as JavaScript source, since closures
- * over field lists cannot build objects of a fixed shape (measured: several times slower). All text in
+ * over field lists cannot build objects of a fixed shape and take three times as long (decision 0004). All text in
  * it comes from the schemas.
  */
 export function compileDecoder(message: Message, version: number): Decoder {

@@ -1,7 +1,7 @@
 import { assert } from '../assert.js';
 import { ZERO_UUID } from '../format/uuid.js';
 import type { ProtocolReader } from './reader.js';
-import type { ProtocolWriter } from './writer.js';
+import type { ProtocolWriter, RecordsInput } from './writer.js';
 
 /*
  * How Kafka's messages are written down here. A message is an object of fields in the order of the
@@ -47,9 +47,6 @@ interface Scalars {
   uuid: string;
 }
 export type ScalarType = keyof Scalars;
-
-/** Bytes to write: views of the caller's memory, which must not change until they are sent. */
-export type RecordsInput = Uint8Array | readonly Uint8Array[];
 
 export type FieldType =
   | { readonly kind: 'scalar'; readonly scalar: ScalarType }
