@@ -21,6 +21,8 @@ export interface SharedByMappedFiles {
   readonly budget: MappingBudget;
   readonly slots: PopulateSlots;
   readonly now: () => number;
+  /** How long the event loop has waited for something to do, in total. */
+  readonly idleMs: () => number;
   /** Told when a file is closed. */
   readonly closed: (log: MappedLogFile) => void;
 }

@@ -32,6 +32,7 @@ export class MmapFileSystem extends NodeFiles {
       reads: new ReadBudget(READ_WINDOWS_BYTES),
       slots: new PopulateSlots(),
       now: () => this.clock.monotonic(),
+      idleMs: () => performance.eventLoopUtilization().idle,
       closed: (log: MappedLogFile) => this.#logs.delete(log),
     };
   }

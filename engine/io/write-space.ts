@@ -31,9 +31,7 @@ const POPULATE_HERE_BYTES = 512 * KIB;
 const SMALL_APPEND_BYTES = 16 * KIB;
 /** Below this many bytes per flush populated pages would be synced as zeros before they are filled. */
 const MAPPED_BYTES_PER_FLUSH = 4 * MIB;
-/** An append loop without pauses runs at least this fast: anything slower has waited for something. */
-const BUSY_BYTES_PER_MS = 500_000;
-/** A pause of this much is enough to populate what the next burst needs. */
+/** An event loop idle for this long leaves enough time to populate what the next burst needs. */
 const PAUSE_MS = 1;
 const IDLE_CREDIT_BYTES = 16 * MIB;
 const LONGEST_BACKOFF_BYTES = 256 * MIB;
@@ -94,13 +92,14 @@ export class WriteSpace implements MappingHolder {
   readonly #slots: PopulateSlots;
   readonly #maxBytes: number;
   readonly #now: () => number;
+  readonly #totalIdleMs: () => number;
   readonly #lost: () => void;
   #pending: Populating | null = null;
   #backoffBytes = 0;
   /** Bytes that large appends may still have prepared, since the last pause that left time for it. */
   #idleCredit = 0;
   #lookedAt: number;
-  #lookedMs: number;
+  #idleMs: number;
   #windowBytes = SMALLEST_WINDOW_BYTES;
   #windowOpenedMs = 0;
   #markPosition: number;
@@ -119,6 +118,7 @@ export class WriteSpace implements MappingHolder {
       readonly budget: MappingBudget;
       readonly slots: PopulateSlots;
       readonly now: () => number;
+      readonly idleMs: () => number;
     },
     /** Told when the budget has taken the mapping away. */
     lost: () => void,
@@ -129,13 +129,14 @@ export class WriteSpace implements MappingHolder {
     this.#budget = shared.budget;
     this.#slots = shared.slots;
     this.#now = shared.now;
+    this.#totalIdleMs = shared.idleMs;
     this.#maxBytes = at.maxBytes;
     this.#length = at.length;
     this.#markPosition = at.size;
     this.#markMs = shared.now();
     this.#lastFlush = at.size;
     this.#lookedAt = at.size;
-    this.#lookedMs = this.#markMs;
+    this.#idleMs = shared.idleMs();
     this.nextLook = at.size + FAST_BYTES;
   }
 
@@ -224,15 +225,16 @@ export class WriteSpace implements MappingHolder {
   /**
    * Whether there is time to prepare space for large appends. One after another without a pause they are best written:
    * populating costs as much as it saves, whoever does it. A log that is written in bursts has its space prepared
-   * between them, and appends at the speed of memory.
+   * between them, and appends at the speed of memory. Counted is only the event loop's idle time: a thread that other
+   * programs or the collector keep from running has no processor to spare for this.
    */
   #hasTime(size: number): boolean {
-    const now = this.#now();
+    const idleMs = this.#totalIdleMs();
     const bytes = size - this.#lookedAt;
-    const pausedMs = now - this.#lookedMs - bytes / BUSY_BYTES_PER_MS;
+    const hasPaused = idleMs - this.#idleMs > PAUSE_MS;
     this.#lookedAt = size;
-    this.#lookedMs = now;
-    this.#idleCredit = pausedMs > PAUSE_MS ? IDLE_CREDIT_BYTES : this.#idleCredit - bytes;
+    this.#idleMs = idleMs;
+    this.#idleCredit = hasPaused ? IDLE_CREDIT_BYTES : this.#idleCredit - bytes;
     return this.#idleCredit > 0;
   }
 
