@@ -10,6 +10,8 @@ import type { GroupEvent } from './ports.js';
 
 /** How long a new member's join waits: it does not know its id, so it cannot send heartbeats. */
 const NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60_000;
+/** Whatever members ask for: with a rebalance timeout of 0, waiting on would be a busy loop. */
+const MIN_WAIT_ON_MS = 500;
 
 export interface LifecycleOptions {
   readonly clock: Clock;
@@ -255,7 +257,8 @@ export class GroupLifecycle {
     }
     if (!group.electJoinedLeader() && group.members.size > 0) {
       // Only static members, and none of them is back: their session timeouts decide.
-      this.#waitForJoins(group.rebalanceTimeoutMs, () => this.#completeJoin());
+      const waitMs = Math.max(group.rebalanceTimeoutMs, MIN_WAIT_ON_MS);
+      this.#waitForJoins(waitMs, () => this.#completeJoin());
       return;
     }
     group.nextGeneration(this.#options.clock.now());

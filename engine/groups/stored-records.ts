@@ -6,13 +6,7 @@ import {
   OffsetCommitKey,
   OffsetCommitValue,
 } from '../protocol/messages/offsets-topic.js';
-import {
-  decodeUnversioned,
-  decodeVersioned,
-  encodeUnversioned,
-  encodeVersioned,
-  versionOf,
-} from '../protocol/versioned.js';
+import { decodeVersioned, encodeVersioned, versionOf } from '../protocol/versioned.js';
 import type { RecordInput } from '../types.js';
 import { Group } from './group.js';
 import { Member } from './member.js';
@@ -30,7 +24,6 @@ import type { CommittedOffset } from './offset-store.js';
 const OLD_OFFSET_KIND = 0;
 const OFFSET_KIND = 1;
 const GROUP_KIND = 2;
-const KEY_VERSION = 0;
 const VALUE_VERSION = 3;
 /** The one version of an offset that keeps a time of expiry. */
 const EXPIRING_OFFSET_VERSION = 1;
@@ -88,21 +81,11 @@ export function groupTombstone(groupId: string): RecordInput {
 }
 
 function offsetKey(group: string, topic: string, partition: number): Buffer {
-  return withKind(
-    OFFSET_KIND,
-    encodeUnversioned(OffsetCommitKey, KEY_VERSION, { group, topic, partition }),
-  );
+  return encodeVersioned(OffsetCommitKey, OFFSET_KIND, { group, topic, partition });
 }
 
 function groupKey(group: string): Buffer {
-  return withKind(GROUP_KIND, encodeUnversioned(GroupMetadataKey, KEY_VERSION, { group }));
-}
-
-function withKind(kind: number, fields: Buffer): Buffer {
-  const key = Buffer.allocUnsafe(2 + fields.length);
-  key.writeInt16BE(kind, 0);
-  fields.copy(key, 2);
-  return key;
+  return encodeVersioned(GroupMetadataKey, GROUP_KIND, { group });
 }
 
 /** A record as read. `value` is null for a tombstone. */
@@ -129,9 +112,8 @@ export function readStoredRecord(
   }
   const keyBytes = asBuffer(key);
   const kind = versionOf(keyBytes);
-  const fields = keyBytes.subarray(2);
   if (kind === OLD_OFFSET_KIND || kind === OFFSET_KIND) {
-    const { group, topic, partition } = decodeUnversioned(OffsetCommitKey, KEY_VERSION, fields);
+    const { group, topic, partition } = decodeVersioned(OffsetCommitKey, keyBytes).value;
     return {
       kind: 'offset',
       groupId: group,
@@ -141,7 +123,7 @@ export function readStoredRecord(
     };
   }
   if (kind === GROUP_KIND) {
-    const { group } = decodeUnversioned(GroupMetadataKey, KEY_VERSION, fields);
+    const { group } = decodeVersioned(GroupMetadataKey, keyBytes).value;
     return {
       kind: 'group',
       groupId: group,
