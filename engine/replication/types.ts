@@ -4,7 +4,8 @@ import type { ControllerPort } from '../metadata/controller-port.js';
 import type { MetadataImage } from '../metadata/image.js';
 import type { KafkaErrorCode } from '../protocol/error-codes.js';
 import type { Timers } from '../timers.js';
-import type { LogProvider, ReplicaTransport } from './ports.js';
+import type { FollowerPhase } from './follower-state.js';
+import type { HostedPartition, LogProvider, ReplicaTransport } from './ports.js';
 
 /** Kafka's broker settings of replication; Kafka's defaults where nothing else is said. */
 export interface ReplicationConfig {
@@ -234,6 +235,8 @@ export interface PartitionStatus {
   readonly followers: readonly FollowerStatus[];
   readonly isUnderReplicated: boolean;
   readonly isUnderMinIsr: boolean;
+  /** Of a follower only: what it is doing. */
+  readonly fetchPhase: FollowerPhase | null;
 }
 
 export interface OfflineReplica {
@@ -286,6 +289,8 @@ export interface Replicas {
     requests: readonly DeleteRecordsPartition[],
     options: { readonly timeoutMs: number },
   ): Promise<DeleteRecordsResult[]>;
+  /** Resolves when everything below `offset` is committed, or the partition is not led here (any more). */
+  waitForHighWatermark(topic: string, partition: number, offset: number): Promise<void>;
   /** The log of a partition led here, to read up to its end; null otherwise. */
   leaderLog(topic: string, partition: number): PartitionLog | null;
   /** Null: no replica here. */
@@ -293,6 +298,11 @@ export interface Replicas {
   partitions(): Iterable<PartitionStatus>;
   /** Replicas whose log cannot be opened or written: for the heartbeat. */
   offlinePartitions(): OfflineReplica[];
+  /**
+   * Deletes logs that the image gives this broker no replica of, and says which. For once the metadata has been
+   * caught up with after a start: what a removed topic or an ended reassignment left behind. Kafka: stray logs.
+   */
+  removeStrays(): Promise<HostedPartition[]>;
   /** Gives up all roles, answers what waits, saves high watermarks. The logs are their owner's to close. */
   close(): Promise<void>;
 }

@@ -1,0 +1,248 @@
+import type { Clock } from '../io/port.js';
+import type {
+  FetchPartitionData,
+  FetchRequestInput,
+  FetchResponse,
+} from '../protocol/messages/data.js';
+import type { Timers } from '../timers.js';
+import type { FollowerState } from './follower-state.js';
+import type { ReplicaConnection } from './ports.js';
+import type { Replica } from './replica.js';
+import type { ReplicationConfig } from './types.js';
+
+/** How long a fetch that waits for records may hold up partitions that are not part of it. */
+const JOIN_GRACE_MS = 5;
+
+/** One partition of a fetch under way. */
+export interface SentPartition {
+  readonly replica: Replica;
+  readonly follower: FollowerState;
+  readonly fetchOffset: number;
+}
+
+export interface FetcherContext {
+  readonly brokerId: number;
+  readonly brokerEpoch: () => number;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly config: ReplicationConfig;
+  /** What the leader says of one partition. Must not throw. */
+  readonly onData: (fetcher: ReplicaFetcher, sent: SentPartition, data: FetchPartitionData) => void;
+  /** The whole fetch failed. */
+  readonly onFailure: (
+    fetcher: ReplicaFetcher,
+    sent: readonly SentPartition[],
+    cause: unknown,
+  ) => void;
+}
+
+/**
+ * Fetches from one leader broker, for all partitions that follow it: one request at a time with everything that is
+ * ready. A partition that is not ready (its log is being cut, it waits after an error) is left out and does not
+ * hold up the others. Kafka: AbstractFetcherThread.
+ */
+export class ReplicaFetcher {
+  readonly leaderId: number;
+  readonly connection: ReplicaConnection;
+  readonly #context: FetcherContext;
+  readonly #replicas = new Map<Replica, FollowerState>();
+  #flight: {
+    readonly abort: AbortController;
+    readonly sent: ReadonlyMap<Replica, SentPartition>;
+  } | null = null;
+  #cancelWake: (() => void) | null = null;
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  #cancelGrace: (() => void) | null = null;
+  /** Where the next request begins, so that a full answer does not always leave out the same ones. */
+  #rotation = 0;
+  #isClosed = false;
+
+  constructor(leaderId: number, connection: ReplicaConnection, context: FetcherContext) {
+    this.leaderId = leaderId;
+    this.connection = connection;
+    this.#context = context;
+  }
+
+  get size(): number {
+    return this.#replicas.size;
+  }
+
+  /** The replica follows this leader from now on. */
+  add(replica: Replica, follower: FollowerState): void {
+    this.#replicas.set(replica, follower);
+    this.wake();
+  }
+
+  remove(replica: Replica): void {
+    this.#replicas.delete(replica);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#replicas.clear();
+    this.#cancelWake?.();
+    this.#cancelGrace?.();
+    this.#flight?.abort.abort();
+    this.connection.close();
+  }
+
+  /** Something is ready that was not: fetch, or let the fetch under way come to an end for it. */
+  wake(): void {
+    if (this.#isClosed) return;
+    if (this.#flight === null) {
+      this.#send();
+      return;
+    }
+    if (this.#cancelGrace !== null) return;
+    const { abort } = this.#flight;
+    this.#cancelGrace = this.#context.timers.after(JOIN_GRACE_MS, () => {
+      this.#cancelGrace = null;
+      if (this.#flight?.abort === abort && this.#hasReadyOutside()) abort.abort();
+    });
+  }
+
+  #hasReadyOutside(): boolean {
+    const nowMs = this.#context.clock.monotonic();
+    const { sent } = this.#flight!;
+    for (const [replica, follower] of this.#replicas) {
+      if (follower.isReady(nowMs) && sent.get(replica)?.follower !== follower) return true;
+    }
+    return false;
+  }
+
+  #send(): void {
+    const sent = this.#ready();
+    if (sent.size === 0) return;
+    const flight = { abort: new AbortController(), sent };
+    this.#flight = flight;
+    this.connection.fetch(this.#request(sent), flight.abort.signal).then(
+      (response) => {
+        if (this.#flight !== flight) return;
+        this.#flight = null;
+        this.#deliver(sent, response);
+        this.#next();
+      },
+      (cause: unknown) => {
+        if (this.#flight !== flight) return;
+        this.#flight = null;
+        if (!flight.abort.signal.aborted) {
+          this.#context.onFailure(this, [...sent.values()], cause);
+        }
+        this.#next();
+      },
+    );
+  }
+
+  #next(): void {
+    if (!this.#isClosed && this.#flight === null) this.#send();
+  }
+
+  /** What can be fetched now; also sees to it that what cannot is, in time. */
+  #ready(): Map<Replica, SentPartition> {
+    const nowMs = this.#context.clock.monotonic();
+    const ready: SentPartition[] = [];
+    let wakeAtMs = Number.POSITIVE_INFINITY;
+    for (const [replica, follower] of this.#replicas) {
+      if (follower.isReady(nowMs)) {
+        ready.push({ replica, follower, fetchOffset: replica.log!.logEndOffset });
+      } else if (follower.phase === 'delayed' && follower.retryAtMs < wakeAtMs) {
+        wakeAtMs = follower.retryAtMs;
+      }
+    }
+    this.#wakeAt(wakeAtMs, nowMs);
+    this.#rotation = ready.length === 0 ? 0 : (this.#rotation + 1) % ready.length;
+    const sent = new Map<Replica, SentPartition>();
+    for (let i = 0; i < ready.length; i += 1) {
+      const partition = ready[(i + this.#rotation) % ready.length]!;
+      sent.set(partition.replica, partition);
+    }
+    return sent;
+  }
+
+  #wakeAt(atMs: number, nowMs: number): void {
+    if (this.#cancelWake !== null && this.#wakeAtMs === atMs) return;
+    this.#cancelWake?.();
+    this.#cancelWake = null;
+    this.#wakeAtMs = atMs;
+    if (atMs === Number.POSITIVE_INFINITY) return;
+    this.#cancelWake = this.#context.timers.after(Math.max(1, atMs - nowMs), () => {
+      this.#cancelWake = null;
+      this.wake();
+    });
+  }
+
+  #request(sent: ReadonlyMap<Replica, SentPartition>): FetchRequestInput {
+    const { brokerId, brokerEpoch, config } = this.#context;
+    const topics = new Map<string, TopicRequest>();
+    for (const { replica, follower, fetchOffset } of sent.values()) {
+      const log = replica.log!;
+      let topic = topics.get(replica.topicId);
+      if (topic === undefined) {
+        topic = { topic: replica.topic, topicId: replica.topicId, partitions: [] };
+        topics.set(replica.topicId, topic);
+      }
+      topic.partitions.push({
+        partition: replica.partition,
+        currentLeaderEpoch: follower.leaderEpoch,
+        fetchOffset,
+        lastFetchedEpoch: log.latestEpoch,
+        logStartOffset: log.logStartOffset,
+        partitionMaxBytes: config.replicaFetchMaxBytes,
+      });
+    }
+    return {
+      replicaId: brokerId,
+      replicaState: { replicaId: brokerId, replicaEpoch: brokerEpoch() },
+      maxWaitMs: config.replicaFetchWaitMaxMs,
+      minBytes: config.replicaFetchMinBytes,
+      maxBytes: config.replicaFetchResponseMaxBytes,
+      isolationLevel: 0,
+      sessionId: 0,
+      sessionEpoch: -1,
+      topics: [...topics.values()],
+    };
+  }
+
+  /** Partitions that the answer leaves out are asked for again; ones that were not asked for are passed over. */
+  #deliver(sent: ReadonlyMap<Replica, SentPartition>, response: FetchResponse): void {
+    if (response.errorCode !== 0) {
+      const cause = new Error(`the leader answered the fetch with error ${response.errorCode}`);
+      this.#context.onFailure(this, [...sent.values()], cause);
+      return;
+    }
+    const byPartition = new Map<string, Map<number, SentPartition>>();
+    for (const partition of sent.values()) {
+      const { topicId } = partition.replica;
+      let ofTopic = byPartition.get(topicId);
+      if (ofTopic === undefined) {
+        ofTopic = new Map();
+        byPartition.set(topicId, ofTopic);
+      }
+      ofTopic.set(partition.replica.partition, partition);
+    }
+    for (const { topicId, partitions } of response.responses) {
+      const ofTopic = byPartition.get(topicId);
+      if (ofTopic === undefined) continue;
+      for (const data of partitions) {
+        const partition = ofTopic.get(data.partitionIndex);
+        if (partition === undefined) continue;
+        ofTopic.delete(data.partitionIndex);
+        if (this.#replicas.get(partition.replica) !== partition.follower) continue;
+        this.#context.onData(this, partition, data);
+      }
+    }
+  }
+}
+
+interface TopicRequest {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partitions: {
+    partition: number;
+    currentLeaderEpoch: number;
+    fetchOffset: number;
+    lastFetchedEpoch: number;
+    logStartOffset: number;
+    partitionMaxBytes: number;
+  }[];
+}
