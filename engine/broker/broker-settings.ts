@@ -449,7 +449,7 @@ export const BROKER_SETTINGS = [
     'How often expired offsets are looked for.',
   ),
   fixed(
-    'offset.commit.timeout.ms',
+    'offsets.commit.timeout.ms',
     'ms',
     int(1),
     5 * SECOND,

@@ -54,17 +54,31 @@ const HANDLERS: { readonly [N in ApiName]?: Handler<N> } = {
 /** The APIs that {@link Dispatcher} serves. */
 export const SERVED_APIS: readonly ApiName[] = Object.keys(HANDLERS) as ApiName[];
 
+/**
+ * Told of each request when its answer is there, or has failed. `recordBytesIn` and `recordBytesOut` count record
+ * batches alone, as taken from a producer and given to a consumer or follower.
+ */
+export type RequestObserver = (
+  api: ApiName,
+  version: number,
+  durationMs: number,
+  recordBytesIn: number,
+  recordBytesOut: number,
+) => void;
+
 /** Gives each request to its handler: the one {@link RequestHandler} of a broker. */
 export class Dispatcher implements RequestHandler {
   readonly #services: BrokerServices;
+  readonly #observe: RequestObserver | undefined;
 
-  constructor(services: BrokerServices) {
+  constructor(services: BrokerServices, observe?: RequestObserver) {
     this.#services = services;
+    this.#observe = observe;
   }
 
   handle<N extends ApiName>(
     api: N,
-    _version: number,
+    version: number,
     request: RequestOf<N>,
     context: RequestContext,
   ): Answer<N> | Promise<Answer<N>> {
@@ -73,6 +87,48 @@ export class Dispatcher implements RequestHandler {
       context.closeConnection(`${api} is not served by this broker`);
       return null;
     }
-    return handler(this.#services, request, context);
+    if (this.#observe === undefined) return handler(this.#services, request, context);
+    return this.#observed(handler, api, version, request, context);
   }
+
+  #observed<N extends ApiName>(
+    handler: Handler<N>,
+    api: N,
+    version: number,
+    request: RequestOf<N>,
+    context: RequestContext,
+  ): Answer<N> | Promise<Answer<N>> {
+    const { clock } = this.#services;
+    const startMs = clock.monotonic();
+    const bytesIn = api === 'Produce' ? producedBytes(request as RequestOf<'Produce'>) : 0;
+    const done = (answer: Answer<N>): Answer<N> => {
+      const bytesOut = api === 'Fetch' ? fetchedBytes(answer as Answer<'Fetch'>) : 0;
+      this.#observe?.(api, version, clock.monotonic() - startMs, bytesIn, bytesOut);
+      return answer;
+    };
+    const answer = handler(this.#services, request, context);
+    if (!(answer instanceof Promise)) return done(answer);
+    return answer.then(done, (error: unknown) => {
+      done(null);
+      throw error;
+    });
+  }
+}
+
+function producedBytes({ topicData }: RequestOf<'Produce'>): number {
+  let bytes = 0;
+  for (const { partitionData } of topicData) {
+    for (const { records } of partitionData) bytes += records?.length ?? 0;
+  }
+  return bytes;
+}
+
+function fetchedBytes(answer: Answer<'Fetch'>): number {
+  let bytes = 0;
+  for (const { partitions = [] } of answer?.responses ?? []) {
+    for (const { records } of partitions) {
+      if (records instanceof Uint8Array) bytes += records.length;
+    }
+  }
+  return bytes;
 }

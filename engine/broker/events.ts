@@ -10,6 +10,11 @@ export type BrokerEvent =
   | { readonly kind: 'unfenced'; readonly version: number }
   | { readonly kind: 'metadata-failed'; readonly cause: unknown }
   | { readonly kind: 'metadata-applied'; readonly version: number; readonly durationMs: number }
+  /** Partitions that were here and that the cluster no longer wants here. */
+  | {
+      readonly kind: 'strays-removed';
+      readonly partitions: readonly { readonly topic: string; readonly partition: number }[];
+    }
   | { readonly kind: 'settings-changed' }
   | { readonly kind: 'settings-refused'; readonly cause: unknown }
   | { readonly kind: 'stopping' }

@@ -1,3 +1,4 @@
+import { formatTopicConfig, parseTopicConfig } from '../config.js';
 import { VarveError } from '../errors.js';
 import type { ConfigValues, MetadataImage } from '../metadata/image.js';
 import { formatSettingValue, parseSettingValue, type SettingValue } from '../settings.js';
@@ -6,6 +7,7 @@ import {
   brokerSetting,
   formatBrokerConfig,
   parseBrokerConfig,
+  topicDefaults,
 } from './broker-config.js';
 import { BROKER_SETTINGS } from './broker-settings.js';
 
@@ -91,6 +93,15 @@ export class LiveSettings {
   /** What every broker is told and this one does not override: for DescribeConfigs of the empty broker name. */
   get forAll(): ConfigValues {
     return this.#forAll;
+  }
+
+  /** The defaults of topics as far as the cluster changed them while the broker runs, by Kafka's names. */
+  topicDefaultsAtRunTime(): Record<string, string> {
+    const atStart = topicDefaults(parseBrokerConfig(this.#given));
+    const now = topicDefaults(this.#current);
+    const changed = Object.entries(now).filter(([name, value]) => atStart[name] !== value);
+    const texts = formatTopicConfig(parseTopicConfig(now));
+    return Object.fromEntries(changed.map(([name]) => [name, texts[name] as string]));
   }
 
   /** Fails with INVALID_CONFIG for a setting that is unknown or cannot be changed while the broker runs. */

@@ -14,6 +14,7 @@ import {
 } from '../format/batch-header.js';
 import { BatchOptions, batchSizeBound, writeBatch } from '../format/batch-writer.js';
 import { BATCH_OVERHEAD } from '../format/layout.js';
+import type { ProducerSnapshotEntry } from '../format/producer-snapshot.js';
 import { recordSizeBound, timestampOf } from '../format/record-encoder.js';
 import { openFileSystem } from '../io/index.js';
 import type { LogRecord, RecordInput } from '../types.js';
@@ -362,9 +363,9 @@ export class PartitionLog {
 
   /**
    * `append`, resolved when the records survive power loss. Calls under way share syncs (group commit), and small
-   * ones without options of one turn also share a batch: each gets its own offsets, in the order of the calls.
-   * Fails as `append` does; records are checked call by call, so nobody's
-   * append fails for another's record.
+   * ones without options of one turn also share a batch: each gets its own offsets, in the order of the calls. A
+   * truncation takes whole batches, so what must be cut apart later is appended with `append`. Fails as `append`
+   * does; records are checked call by call, so nobody's append fails for another's record.
    */
   appendDurable(
     records: readonly RecordInput[],
@@ -609,6 +610,12 @@ export class PartitionLog {
       largest = Math.max(largest, segment.largestTimestampMs);
     }
     return largest;
+  }
+
+  /** What is known of each idempotent or transactional producer. */
+  producers(): ProducerSnapshotEntry[] {
+    this.#requireOpen();
+    return this.#state.producers.takeSnapshot();
   }
 
   /** Aborted transactions overlapping [from, to), for readers of committed data. */

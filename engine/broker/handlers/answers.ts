@@ -62,8 +62,8 @@ export class Endpoints {
     this.#image = image;
   }
 
-  add(leader: CurrentLeader | undefined): void {
-    if (leader === undefined || this.#found.has(leader.leaderId)) return;
+  add(leader: CurrentLeader | null | undefined): void {
+    if (leader === null || leader === undefined || this.#found.has(leader.leaderId)) return;
     const broker = aliveBroker(this.#image, leader.leaderId);
     if (broker === null) return;
     const { brokerId, host, port, rack } = broker;

@@ -79,7 +79,9 @@ export const deleteRecords: Handler<'DeleteRecords'> = async (services, request)
     }
   }
   if (wanted.length > 0) {
-    const done = await replicas.deleteRecords(wanted, Math.max(0, request.timeoutMs));
+    const done = await replicas.deleteRecords(wanted, {
+      timeoutMs: Math.max(0, request.timeoutMs),
+    });
     for (const result of done) asked.get(result.topic)?.set(result.partitionIndex, result);
   }
   return {

@@ -1,12 +1,11 @@
 import { KafkaError } from '../../protocol/error-codes.js';
 import type { DescribeProducersResponseInput } from '../../protocol/messages/index.js';
-import type { PartitionStatus } from '../../replication/types.js';
 import type { BrokerServices } from '../services.js';
 import { type Handler, refusalOf } from './answers.js';
 
 /** Kafka: ReplicaManager.describeLogDirs. There is one directory. */
 export const describeLogDirs: Handler<'DescribeLogDirs'> = (services, request) => {
-  const { logDirectory, metadata } = services;
+  const { directory, metadata } = services;
   const topics: { name: string; partitions: readonly number[] }[] = [];
   if (request.topics === null) {
     for (const { name, partitions } of metadata.image.topics.values()) {
@@ -26,7 +25,7 @@ export const describeLogDirs: Handler<'DescribeLogDirs'> = (services, request) =
     .filter(({ partitions }) => partitions.length > 0);
   return {
     errorCode: KafkaError.NONE,
-    results: [{ errorCode: KafkaError.NONE, logDir: logDirectory.path, topics: described }],
+    results: [{ errorCode: KafkaError.NONE, logDir: directory, topics: described }],
   };
 };
 
@@ -34,7 +33,7 @@ function sizes({ replicas }: BrokerServices, topic: string, partitions: readonly
   const found: { partitionIndex: number; partitionSize: number; offsetLag: number }[] = [];
   for (const partitionIndex of partitions) {
     const status = replicas.partition(topic, partitionIndex);
-    if (status === undefined || status.role === 'none' || status.role === 'offline') continue;
+    if (status === null || status.role === 'none' || status.role === 'offline') continue;
     const { sizeBytes, highWatermark, logEndOffset } = status;
     const offsetLag = Math.max(0, highWatermark - logEndOffset);
     found.push({ partitionIndex, partitionSize: sizeBytes, offsetLag });
@@ -55,23 +54,24 @@ export const describeProducers: Handler<'DescribeProducers'> = (services, reques
 });
 
 function producersOf(
-  { logDirectory, metadata, replicas }: BrokerServices,
+  { metadata, replicas }: BrokerServices,
   topic: string,
   partitionIndex: number,
 ): PartitionOfProducers {
   if (metadata.image.partition(topic, partitionIndex) === undefined) {
     return { partitionIndex, errorCode: KafkaError.UNKNOWN_TOPIC_OR_PARTITION };
   }
-  const status: PartitionStatus | undefined = replicas.partition(topic, partitionIndex);
-  if (status?.role !== 'leader') {
-    return { partitionIndex, errorCode: KafkaError.NOT_LEADER_OR_FOLLOWER };
-  }
-  try {
-    const activeProducers = logDirectory.producers(topic, partitionIndex);
-    return { partitionIndex, errorCode: KafkaError.NONE, activeProducers };
-  } catch (error) {
-    return { partitionIndex, ...refusalOf(error) };
-  }
+  const log = replicas.leaderLog(topic, partitionIndex);
+  if (log === null) return { partitionIndex, errorCode: KafkaError.NOT_LEADER_OR_FOLLOWER };
+  const activeProducers = log.producers().map((producer) => ({
+    producerId: producer.producerId,
+    producerEpoch: producer.producerEpoch,
+    lastSequence: producer.lastSequence,
+    lastTimestamp: producer.timestamp,
+    coordinatorEpoch: producer.coordinatorEpoch,
+    currentTxnStartOffset: producer.currentTxnFirstOffset,
+  }));
+  return { partitionIndex, errorCode: KafkaError.NONE, activeProducers };
 }
 
 const ELECTION_TYPES = ['preferred', 'unclean'] as const;
