@@ -29,7 +29,7 @@ const mayUse = {
   replication: [...store, 'protocol', 'metadata', 'replication'],
   groups: [...store, 'protocol', 'groups'],
   broker: [...store, ...thin, 'broker'],
-  wire: ['base', 'format', 'io', 'protocol', 'broker', 'wire'],
+  wire: ['base', 'format', 'io', 'protocol', 'replication', 'broker', 'wire'],
   embedded: [...store, 'protocol', 'groups', 'embedded'],
   cluster: [...store, ...thin, 'broker', 'wire', 'embedded', 'cluster'],
   index: [...store, ...thin, 'broker', 'wire', 'embedded', 'cluster', 'index'],

@@ -5,6 +5,7 @@ export type { RequestListener } from './connection.js';
 export type { CloseReason, WireEvent } from './events.js';
 export type { WireLimits } from './limits.js';
 export type { ListenerOptions, ListenerTls } from './listener.js';
+export { TcpReplicaTransport, type TcpReplicaTransportOptions } from './replica-transport.js';
 export { Credentials, formatCredential, parseCredentials } from './sasl/credentials.js';
 export { type ScramCredential, type ScramMechanism, scramCredential } from './sasl/scram.js';
 export type { SaslMechanism, SaslOptions } from './sasl/session.js';
