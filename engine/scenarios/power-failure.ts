@@ -105,7 +105,8 @@ class Life {
     const random = this.#random;
     for (let step = 0; step < steps; step += 1) {
       const dice = random.float();
-      if (dice < 0.55) this.#append(log);
+      if (dice < 0.42) this.#append(log);
+      else if (dice < 0.55) this.#appendDurable(log);
       else if (dice < 0.7) await this.#flush(log);
       else if (dice < 0.8) void this.#flush(log).catch(() => undefined);
       else if (dice < 0.84) log.roll();
@@ -136,6 +137,34 @@ class Life {
     this.appended += values.length;
     this.#appendedEnd = log.logEndOffset;
   }
+
+  /** Some callers in one turn, each with its own records; now and then one whose records share nothing. */
+  #appendDurable(log: PartitionLog): void {
+    const random = this.#random;
+    const first = log.logEndOffset;
+    this.#values.length = first;
+    this.#batchStarts = [...this.#batchStarts.filter((at) => at < first), first];
+    const generation = this.#generation;
+    for (let caller = random.between(1, 6); caller > 0; caller -= 1) {
+      const values = Array.from({ length: random.between(1, 3) }, () => {
+        this.#next += 1;
+        return `${this.seed}:${this.#next}:`.padEnd(random.chance(0.1) ? 500 : 30, 'x');
+      });
+      const expected = this.#values.length;
+      const end = expected + values.length;
+      this.#values.push(...values);
+      this.appended += values.length;
+      log.appendDurable(values.map((value) => ({ value }))).then(
+        ({ baseOffset, lastOffset }) => {
+          if (baseOffset !== expected || lastOffset !== end - 1) this.#misplaced ??= expected;
+          if (generation === this.#generation && end > this.durableEnd) this.durableEnd = end;
+        },
+        () => undefined,
+      );
+    }
+  }
+  /** Where a durable append should have been put that was put elsewhere. */
+  #misplaced: number | null = null;
 
   async #flush(log: PartitionLog): Promise<void> {
     const end = log.logEndOffset;
@@ -182,6 +211,11 @@ class Life {
 
   #check(log: PartitionLog, when: string): void {
     const { logStartOffset, logEndOffset } = log;
+    if (this.#misplaced !== null) {
+      throw this.#failed(
+        new Error(`${when}: a durable append was not put at ${this.#misplaced}, the log's end`),
+      );
+    }
     if (logEndOffset < this.#survivorsEnd) {
       throw this.#failed(
         new Error(
