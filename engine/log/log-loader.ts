@@ -272,11 +272,13 @@ class Loader {
   }
 
   #firstToRecover(segments: readonly Segment[]): number {
+    const { recoveryPoint } = this.#options;
     let first = segments.length - 1;
-    while (first > 0 && segments[first]!.baseOffset > this.#options.recoveryPoint) first -= 1;
-    // Flushed to its end, then rolled: its reserved space may not have been given back before the stop.
-    if (first > 0 && this.#hasRaggedEnd(segments[first - 1]!)) first -= 1;
-    return first;
+    while (first > 0 && segments[first]!.baseOffset > recoveryPoint) first -= 1;
+    if (first === 0) return 0;
+    // Flushed to its end, then rolled: the stop may have come before its length and its indexes were on disk, or whole.
+    const wasRolledLast = segments[first]!.baseOffset === recoveryPoint;
+    return wasRolledLast || this.#hasRaggedEnd(segments[first - 1]!) ? first - 1 : first;
   }
 
   #hasRaggedEnd(segment: Segment): boolean {

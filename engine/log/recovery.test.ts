@@ -168,3 +168,58 @@ describe('indexes after a recovery', () => {
     await short.close();
   });
 });
+
+describe('a kill while a segment is sealed that the recovery point already covers', () => {
+  it('leaves nothing half done: a power failure later finds the whole log', async () => {
+    let sealsCut = 0;
+    for (let crashAtStep = 60; crashAtStep < 110; crashAtStep += 1) {
+      // What the kernel writes back unasked, and when, differs with the seed.
+      const fs = new SimulatedFileSystem({ seed: crashAtStep, faults: { crashAtStep } });
+      if (!(await dieWhileSealing(fs))) continue;
+      sealsCut += 1;
+      const restarted = fs.kill();
+      const log = await open(restarted);
+      const end = log.logEndOffset;
+      for (const value of ['more', 'and more']) {
+        log.append([{ value }]);
+        await log.flush();
+        log.roll();
+        await settled();
+      }
+      const before = log.segments();
+      for (let seed = 1; seed <= 4; seed += 1) {
+        const after = await open(restarted.powerFail({ seed }));
+        expect(after.logEndOffset).toBe(end + 2);
+        expect([...after.records()]).toHaveLength(end + 2);
+        // Space that was reserved behind a sealed segment's data has not come back.
+        expect(after.segments()).toEqual(before);
+        await after.close();
+      }
+    }
+    expect(sealsCut).toBeGreaterThan(8);
+  });
+});
+
+/** Whether the machine stopped in what comes after a roll at the recovery point on disk. */
+async function dieWhileSealing(fs: SimulatedFileSystem): Promise<boolean> {
+  try {
+    const log = await open(fs);
+    log.append([{ value: 'first' }]);
+    log.roll();
+    log.append([{ value: 'second' }]);
+    await log.flush();
+    // The first roll is finished: its checkpoint says all of the second segment.
+    await settled();
+    if (fs.down !== null) return false;
+    log.roll();
+    await settled();
+  } catch (error) {
+    if (fs.down === null) throw error;
+    return false;
+  }
+  return fs.down !== null;
+}
+
+function settled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 5));
+}
