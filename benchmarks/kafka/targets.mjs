@@ -1,0 +1,233 @@
+// What is compared: real Kafka and varve, each as its users start it, behind the same few calls.
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { KafkaJsAdmin } from './admin.mjs';
+
+const VARVE = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const START_LIMIT_MS = 120_000;
+const STOP_LIMIT_MS = 30_000;
+
+/** What `kafka-server-start.sh` and `kafka-run-class.sh` give a JVM. */
+export const SERVER_JVM = [
+  '-Xmx1G',
+  '-Xms1G',
+  '-server',
+  '-XX:+UseG1GC',
+  '-XX:MaxGCPauseMillis=20',
+  '-XX:InitiatingHeapOccupancyPercent=35',
+  '-XX:+ExplicitGCInvokesConcurrent',
+];
+export const TOOL_JVM = ['-Xmx512M', '-server', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20'];
+
+/**
+ * @typedef {object} Node
+ * @property {number} id
+ * @property {number} pid
+ * @property {string} address
+ *
+ * @typedef {object} Target
+ * @property {string} name
+ * @property {string} address bootstrap
+ * @property {Node[]} nodes
+ * @property {() => Promise<void>} stop
+ */
+
+export async function freePorts(/** @type {number} */ count) {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+      return server;
+    }),
+  );
+  const ports = servers.map(
+    (server) => /** @type {import('node:net').AddressInfo} */ (server.address()).port,
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/**
+ * Kafka with its default settings: one node is broker and controller, further ones are brokers. Replication of its
+ * internal topics is the number of brokers, 3 at most, as in its defaults.
+ * @param {import('../../conformance/lib/kafka.mjs').Kafka} kafka
+ * @param {{ brokers: number, directory: string, settings?: Record<string, string | number> }} options
+ * @returns {Promise<Target>}
+ */
+export async function startKafka(kafka, { brokers, directory, settings = {} }) {
+  const ports = await freePorts(brokers + 1);
+  const controllerPort = ports[brokers];
+  const clusterId = 'dmFydmUtYmVuY2htYXJrcw';
+  const children = [];
+  const nodes = [];
+  for (let i = 0; i < brokers; i += 1) {
+    const id = i + 1;
+    const home = path.join(directory, `node-${id}`);
+    mkdirSync(home, { recursive: true });
+    const replication = Math.min(3, brokers);
+    const isController = i === 0;
+    const lines = {
+      'process.roles': isController ? 'broker,controller' : 'broker',
+      'node.id': id,
+      'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+      listeners: `PLAINTEXT://127.0.0.1:${ports[i]}${isController ? `,CONTROLLER://127.0.0.1:${controllerPort}` : ''}`,
+      'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports[i]}`,
+      'controller.listener.names': 'CONTROLLER',
+      'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+      'inter.broker.listener.name': 'PLAINTEXT',
+      'log.dirs': path.join(home, 'data'),
+      'offsets.topic.replication.factor': replication,
+      'transaction.state.log.replication.factor': replication,
+      'transaction.state.log.min.isr': 1,
+      ...settings,
+    };
+    const file = path.join(home, 'server.properties');
+    writeFileSync(
+      file,
+      Object.entries(lines)
+        .map(([key, value]) => `${key}=${value}\n`)
+        .join(''),
+    );
+    const format = spawnSync(
+      'java',
+      ['-cp', kafka.classpath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file],
+      { encoding: 'utf8' },
+    );
+    if (format.status !== 0)
+      throw new Error(`formatting failed:\n${format.stdout}${format.stderr}`);
+    nodes.push({ id, file, address: `127.0.0.1:${ports[i]}` });
+  }
+  const startedAt = performance.now();
+  for (const { file } of nodes) {
+    const child = spawn(
+      'java',
+      [
+        ...SERVER_JVM,
+        '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+        '-cp',
+        kafka.classpath,
+        'KafkaBroker',
+        file,
+      ],
+      { stdio: ['pipe', 'ignore', 'ignore'] },
+    );
+    children.push(child);
+  }
+  const address = nodes.map((node) => node.address).join(',');
+  return {
+    ...targetOf(
+      'kafka',
+      address,
+      children,
+      nodes.map(({ id, address: at }, i) => ({ id, address: at, pid: children[i]?.pid ?? -1 })),
+    ),
+    startedAt,
+  };
+}
+
+/**
+ * varve with its default settings, through its command.
+ * @param {{ brokers: number, directory: string, settings?: Record<string, string | number> }} options
+ * @returns {Promise<Target>}
+ */
+export async function startVarve({ brokers, directory, settings = {} }) {
+  const configs = Object.entries(settings).flatMap(([key, value]) => [
+    '--config',
+    `${key}=${value}`,
+  ]);
+  const command =
+    brokers === 1 ? ['broker', '--port', '0'] : ['cluster', '--brokers', String(brokers)];
+  const startedAt = performance.now();
+  const child = spawn(
+    process.execPath,
+    [VARVE, ...command, '--directory', path.join(directory, 'varve'), '--json', ...configs],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  const ready = await firstEvent(child, 'ready');
+  const nodes = /** @type {Node[]} */ (ready.brokers);
+  return {
+    ...targetOf('varve', nodes.map((node) => node.address).join(','), [child], nodes),
+    startedAt,
+  };
+}
+
+/** The first line of JSON with this `event` on a program's standard output. */
+function firstEvent(
+  /** @type {import('node:child_process').ChildProcess} */ child,
+  /** @type {string} */ event,
+) {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const timer = setTimeout(
+      () => reject(new Error(`no ${event} after ${START_LIMIT_MS} ms:\n${text}`)),
+      START_LIMIT_MS,
+    );
+    child.on('close', (status) =>
+      reject(new Error(`it ended with ${status} before ${event}:\n${text}`)),
+    );
+    child.stdout?.on('data', (chunk) => {
+      text += chunk;
+      for (const line of text.split('\n').slice(0, -1)) {
+        const value = JSON.parse(line);
+        if (value.event !== event) continue;
+        clearTimeout(timer);
+        resolve(value);
+      }
+      text = text.slice(text.lastIndexOf('\n') + 1);
+    });
+  });
+}
+
+/** @param {string} name @param {string} address @param {import('node:child_process').ChildProcess[]} children @param {Node[]} nodes */
+function targetOf(name, address, children, nodes) {
+  return {
+    name,
+    address,
+    nodes,
+    stop: async () => {
+      await Promise.all(
+        children.map(async (child) => {
+          if (child.exitCode !== null || child.signalCode !== null) return;
+          const ended = new Promise((resolve) => child.on('close', resolve));
+          child.kill('SIGTERM');
+          const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+          await ended;
+          clearTimeout(timer);
+        }),
+      );
+    },
+  };
+}
+
+/** Waits until a record has been acknowledged by all replicas; milliseconds since the processes were started. */
+export async function firstAcknowledged(
+  /** @type {Target & { startedAt: number }} */ target,
+  /** @type {number} */ replicas,
+) {
+  const admin = new KafkaJsAdmin(target.address);
+  try {
+    await admin.firstRecord('first', replicas);
+    return performance.now() - target.startedAt;
+  } finally {
+    await admin.close();
+  }
+}
+
+const TICKS_A_SECOND =
+  Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout) || 100;
+
+/** Seconds of processor time that a process has used, user and system. */
+export function cpuSeconds(/** @type {number} */ pid) {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
+}
+
+/** Resident bytes of a process. */
+export function residentBytes(/** @type {number} */ pid) {
+  const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(match?.[1] ?? Number.NaN) * 1024;
+}
