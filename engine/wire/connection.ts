@@ -339,7 +339,9 @@ export class Connection implements Receiver {
     let chunks = NO_CHUNKS;
     if (answer !== null && this.#state !== 'closed') {
       try {
-        chunks = encodeResponse(api, scope.apiVersion, scope.correlationId, answer);
+        const offers = api === 'ApiVersions' && this.identity.sasl !== null;
+        const body = offers ? withSasl(answer as ResponseOf<'ApiVersions'>) : answer;
+        chunks = encodeResponse(api, scope.apiVersion, scope.correlationId, body as ResponseOf<N>);
       } catch (error) {
         this.#threw(frame, api, request, scope, error);
         return;
@@ -562,6 +564,25 @@ export class Connection implements Receiver {
     const { listenerName, clientHost, id } = this.identity;
     return { listenerName, clientHost, connectionId: id };
   }
+}
+
+/** SASL is the listener's affair, so the handler need not know of it. */
+function withSasl(answer: ResponseOf<'ApiVersions'>): ResponseOf<'ApiVersions'> {
+  const { apiKeys = [] } = answer;
+  const missing = [APIS.SaslHandshake, APIS.SaslAuthenticate].filter(
+    ({ key }) => !apiKeys.some(({ apiKey }) => apiKey === key),
+  );
+  return {
+    ...answer,
+    apiKeys: [
+      ...apiKeys,
+      ...missing.map(({ key, versions }) => ({
+        apiKey: key,
+        minVersion: versions.lowest,
+        maxVersion: versions.highest,
+      })),
+    ].sort((a, b) => a.apiKey! - b.apiKey!),
+  };
 }
 
 /** The context of one request. */

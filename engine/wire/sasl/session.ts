@@ -79,7 +79,7 @@ export class SaslSession {
     }
     this.#mechanism = offered;
     this.#isRaw = version === 0;
-    return { mechanisms };
+    return { errorCode: KafkaError.NONE, mechanisms };
   }
 
   /** A token in a SaslAuthenticate request. Never rejects. */
