@@ -1,0 +1,103 @@
+import { isVarveError } from '../errors.js';
+import { openFileSystem } from '../io/index.js';
+import { systemTimers } from '../timers.js';
+import { type FromChild, plainEvent, readToChild, type StartBroker } from './child-messages.js';
+import { RemoteController } from './controller-rpc.js';
+import { ipcChannel } from './message-channel.js';
+import { RunningBroker, type RunningBrokerEvent } from './running-broker.js';
+
+/*
+ * The program of one broker's process: `Cluster` starts it and talks to it over the IPC channel. It ends when it is
+ * told to, and when the channel closes, for without a controller it would serve what others may have taken over.
+ */
+
+/** Events that follow each other in large numbers and mean nothing to the supervisor. */
+const QUIET: ReadonlySet<string> = new Set([
+  'metadata-applied',
+  'connection-opened',
+  'connection-closed',
+  'rolled',
+  'isr-expanding',
+  'isr-shrinking',
+]);
+const CLOSE_TIMEOUT_MS = 10_000;
+
+const channel = ipcChannel(process);
+const controller = new RemoteController({ channel, timers: systemTimers });
+let starting: Promise<RunningBroker> | null = null;
+let isEnding = false;
+
+function tell(message: FromChild): void {
+  channel.send(message);
+}
+
+function report({ source, event }: RunningBrokerEvent): void {
+  const kind = 'kind' in event ? event.kind : event.type;
+  if (QUIET.has(kind)) return;
+  tell({ type: 'broker-event', event: { source, kind, ...plainEvent(event) } });
+}
+
+function start(message: StartBroker): Promise<RunningBroker> {
+  const { brokerId, clusterId, directory, host, rack, config } = message;
+  const run = (port: number): Promise<RunningBroker> =>
+    RunningBroker.start({
+      brokerId,
+      clusterId,
+      controller,
+      directory,
+      fs: openFileSystem(),
+      settings: rack === null ? config : { ...config, 'broker.rack': rack },
+      listener: { host, port },
+      onEvent: report,
+    });
+  const isTaken = (error: unknown) =>
+    isVarveError(error, 'NETWORK_EXCEPTION') && message.port !== 0 && message.mayChoosePort;
+  return run(message.port).catch((error: unknown) => {
+    if (isTaken(error)) return run(0);
+    throw error;
+  });
+}
+
+function end(isControlled: boolean): void {
+  if (isEnding) return;
+  isEnding = true;
+  // Whatever still waits then, for a disk or a client, must not keep the process.
+  setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref();
+  const closing = (async () => {
+    const broker = await starting?.catch(() => null);
+    await broker?.close({ isControlled });
+  })();
+  closing.then(
+    () => process.exit(0),
+    (error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+}
+
+function fail(error: unknown): void {
+  const code = isVarveError(error) ? error.code : 'IO_FAILED';
+  tell({
+    type: 'broker-failed',
+    code,
+    message: error instanceof Error ? error.message : String(error),
+  });
+  // Before the channel closes with the process.
+  setImmediate(() => process.exit(1));
+}
+
+channel.onMessage((received) => {
+  const message = readToChild(received);
+  if (message === null) return;
+  if (message.type === 'stop-broker') {
+    end(message.isControlled);
+    return;
+  }
+  starting ??= start(message);
+  starting.then(({ port }) => tell({ type: 'broker-ready', port }), fail);
+});
+channel.onClose(() => end(false));
+process.on('SIGTERM', () => end(true));
+// Ctrl-C reaches every process of the terminal: the supervisor decides what it means.
+process.on('SIGINT', () => undefined);

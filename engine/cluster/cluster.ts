@@ -1,0 +1,351 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BrokerConfigInput, parseBrokerConfig } from '../broker/broker-config.js';
+import { VarveError } from '../errors.js';
+import { openFileSystem } from '../io/index.js';
+import type { FileSystem } from '../io/port.js';
+import type { MetadataImage } from '../metadata/image.js';
+import type { SettingValue } from '../settings.js';
+import { systemTimers } from '../timers.js';
+import { BrokerChild, type BrokerProcessEvent, type BrokerProcessState } from './broker-child.js';
+import { type BrokerPorts, isPort, readClusterFile, writeClusterFile } from './cluster-file.js';
+import { developmentConfig } from './cluster-settings.js';
+import {
+  countOf,
+  countPartitions,
+  hasMovableLeader,
+  type PartitionCounts,
+} from './cluster-status.js';
+import type { Controller, ControllerEvent } from './controller.js';
+import { openController } from './open-controller.js';
+
+export interface ClusterOptions {
+  /** How many, with the ids from 1. Default 3. */
+  readonly brokers?: number;
+  /** Made if it is not there; what an earlier cluster left in it is taken up again. */
+  readonly directory: string;
+  /** Where brokers listen. Default 127.0.0.1. */
+  readonly host?: string;
+  /** Of the brokers in the order of their ids. Default: those they had before, or any that are free. */
+  readonly ports?: readonly number[];
+  /** Of the brokers in the order of their ids. */
+  readonly racks?: readonly (string | null)[];
+  /** Broker settings by Kafka's names or in camel case, the same for all. */
+  readonly config?: BrokerConfigInput | Readonly<Record<string, SettingValue>>;
+  readonly onEvent?: (event: ClusterEvent) => void;
+  /** The compiled program of a broker's process. Default: the one beside this file. */
+  readonly entry?: string;
+  /** How long an asked broker may take to end before it is killed. Default 30,000. */
+  readonly stopTimeoutMs?: number;
+  /** How long a dead broker stays dead, at first and at most: twice as long each time. Default 100 and 10,000. */
+  readonly restartBackoffMs?: number;
+  readonly restartBackoffMaxMs?: number;
+}
+
+export type ClusterEvent = BrokerProcessEvent | ({ readonly from: 'controller' } & ControllerEvent);
+
+export interface BrokerStatus {
+  readonly brokerId: number;
+  readonly state: BrokerProcessState;
+  readonly pid: number | null;
+  /** 127.0.0.1:9092 */
+  readonly address: string;
+  /** It leads nothing and clients do not see it. */
+  readonly isFenced: boolean;
+  readonly leaders: number;
+  readonly replicas: number;
+  /** Times it was started again after it died. */
+  readonly restarts: number;
+}
+
+export interface ClusterStatus extends PartitionCounts {
+  readonly clusterId: string;
+  /** Of the metadata. */
+  readonly version: number;
+  readonly brokers: readonly BrokerStatus[];
+}
+
+const MAX_BROKERS = 100;
+const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_STOP_TIMEOUT_MS = 30_000;
+const DEFAULT_WAIT_MS = 60_000;
+const LOOK_AGAIN_MS = 1_000;
+/** Leaders go back to their first replicas so soon after those are in sync. */
+const BALANCE_MS = 500;
+
+/**
+ * Brokers as processes on this machine, and in this one the controller that they obey. A broker that dies is started
+ * again; when this process ends, however it ends, so do they. Only one cluster at a time has a directory.
+ */
+export class Cluster {
+  readonly directory: string;
+  readonly #controller: Controller;
+  readonly #children: ReadonlyMap<number, BrokerChild>;
+  readonly #host: string;
+  readonly #ports: Map<number, number>;
+  #cancelBalance: () => void = () => undefined;
+  #closing: Promise<void> | null = null;
+
+  private constructor(
+    options: ClusterOptions,
+    fs: FileSystem,
+    controller: Controller,
+    ports: Map<number, number>,
+  ) {
+    this.directory = options.directory;
+    this.#controller = controller;
+    this.#host = options.host ?? DEFAULT_HOST;
+    this.#ports = ports;
+    const ids = Array.from({ length: brokerCount(options) }, (_, i) => i + 1);
+    const config = plainConfig(options);
+    this.#children = new Map(
+      ids.map((brokerId) => [brokerId, this.#child(brokerId, options, fs, config)]),
+    );
+  }
+
+  /**
+   * Resolves when every broker takes connections and is in service. Fails with INVALID_CONFIG, DIRECTORY_LOCKED,
+   * or with what keeps a broker from starting; nothing is left running then.
+   */
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const count = brokerCount(options);
+    const config = parseBrokerConfig(plainConfig(options));
+    const fs = openFileSystem();
+    fs.makeDirectory(options.directory);
+    const ports = choosePorts(options, count, readClusterFile(fs, options.directory));
+    const { onEvent } = options;
+    const controller = await openController({
+      directory: join(options.directory, 'controller'),
+      fs,
+      config,
+      onEvent: (event) => onEvent?.({ from: 'controller', ...event }),
+    });
+    const cluster = new Cluster(options, fs, controller, ports);
+    try {
+      await Promise.all([...cluster.#children.values()].map((child) => child.start()));
+      await cluster.waitFor(({ brokers }) =>
+        [...cluster.#children.keys()].every((id) => brokers.get(id)?.isFenced === false),
+      );
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+    cluster.#balanceSoon();
+    return cluster;
+  }
+
+  /** Of every broker: what clients are given to connect to. */
+  get addresses(): string[] {
+    return [...this.#children.keys()].map((brokerId) => this.#address(brokerId));
+  }
+
+  /** What the controller has decided and is durable. */
+  get metadata(): MetadataImage {
+    return this.#controller.image;
+  }
+
+  /** For administration without a client: what the brokers ask of it, too. */
+  get controller(): Controller {
+    return this.#controller;
+  }
+
+  status(): ClusterStatus {
+    const { image } = this.#controller;
+    const brokers = [...this.#children.values()].map((child) => ({
+      brokerId: child.brokerId,
+      state: child.state,
+      pid: child.pid,
+      address: this.#address(child.brokerId),
+      isFenced: image.brokers.get(child.brokerId)?.isFenced ?? true,
+      ...countOf(image, child.brokerId),
+      restarts: child.restarts,
+    }));
+    const { clusterId, version } = image;
+    return { clusterId, version, brokers, ...countPartitions(image) };
+  }
+
+  /**
+   * Ends a broker and leaves it ended. With SIGTERM (default) what it leads is led elsewhere first; any other signal
+   * is sent as it is, such as SIGKILL for a crash. Resolves when its process is gone.
+   */
+  async stopBroker(brokerId: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.#require(brokerId);
+    if (signal === 'SIGTERM') await child.stop({ isControlled: true });
+    else await child.kill(signal);
+  }
+
+  /** Starts a stopped broker; one that runs is stopped first. Resolves when it is in service. */
+  async restartBroker(brokerId: number): Promise<void> {
+    const child = this.#require(brokerId);
+    await child.stop({ isControlled: true });
+    await child.start();
+    await this.waitFor(({ brokers }) => brokers.get(brokerId)?.isFenced === false);
+    this.#balanceSoon();
+  }
+
+  /** A signal to a broker's process, which is started again if it dies of it: for tests of failure. */
+  signalBroker(brokerId: number, signal: NodeJS.Signals): void {
+    this.#require(brokerId).signal(signal);
+  }
+
+  /**
+   * Restarts one broker after the other, each when all replicas are in sync again. With a replication factor of
+   * two or more, clients only see leaders move. Rejects with ABORTED when replicas are not in sync in `waitMs`
+   * (default 60,000) and leaves the remaining brokers as they are.
+   */
+  async rollingRestart(options: { readonly waitMs?: number } = {}): Promise<void> {
+    const isWhole = (image: MetadataImage): boolean => countPartitions(image).underReplicated === 0;
+    for (const brokerId of this.#children.keys()) {
+      await this.waitFor(isWhole, options.waitMs);
+      await this.restartBroker(brokerId);
+    }
+    await this.waitFor(isWhole, options.waitMs);
+    await this.#balance();
+  }
+
+  /** Resolves when the metadata is as wanted; rejects with ABORTED after `waitMs` (default 60,000). */
+  async waitFor(
+    isWanted: (image: MetadataImage) => boolean,
+    waitMs = DEFAULT_WAIT_MS,
+  ): Promise<MetadataImage> {
+    const endMs = performance.now() + waitMs;
+    for (;;) {
+      const { image } = this.#controller;
+      if (isWanted(image)) return image;
+      const leftMs = endMs - performance.now();
+      if (leftMs <= 0) {
+        throw new VarveError(
+          'ABORTED',
+          `the cluster has not become what was waited for in ${waitMs} ms: ${JSON.stringify(this.status())}`,
+          { details: { waitMs } },
+        );
+      }
+      const maxWaitMs = Math.ceil(Math.min(leftMs, LOOK_AGAIN_MS));
+      await this.#controller.fetchMetadata({ fromVersion: image.version, maxWaitMs });
+    }
+  }
+
+  /** Ends every broker and the controller. Resolves when no process is left. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#cancelBalance();
+    // All together: nothing has to be led elsewhere, and who was in sync stays so for the next start.
+    const children = [...this.#children.values()];
+    await Promise.all(children.map((child) => child.stop({ isControlled: false })));
+    await this.#controller.close();
+  }
+
+  #child(
+    brokerId: number,
+    options: ClusterOptions,
+    fs: FileSystem,
+    config: Readonly<Record<string, SettingValue>>,
+  ): BrokerChild {
+    const { directory, entry, racks, onEvent = () => undefined } = options;
+    return new BrokerChild({
+      brokerId,
+      entry: entry ?? fileURLToPath(new URL('./broker-process.js', import.meta.url)),
+      controller: this.#controller,
+      clock: fs.clock,
+      timers: systemTimers,
+      startMessage: () => ({
+        type: 'start-broker',
+        brokerId,
+        clusterId: this.#controller.image.clusterId,
+        directory: join(directory, `broker-${brokerId}`),
+        host: this.#host,
+        port: this.#ports.get(brokerId) ?? 0,
+        mayChoosePort: options.ports === undefined,
+        rack: racks?.[brokerId - 1] ?? null,
+        config,
+      }),
+      onReady: async (port) => {
+        if (this.#ports.get(brokerId) === port) return;
+        this.#ports.set(brokerId, port);
+        await this.#savePorts(fs);
+      },
+      onExit: async () => {
+        if (this.#closing !== null || this.#controller.stopped !== null) return;
+        await this.#controller.brokerFailed(brokerId);
+      },
+      onEvent: (event) => {
+        onEvent(event);
+        if (event.kind === 'broker-ready') this.#balanceSoon();
+      },
+      stopTimeoutMs: options.stopTimeoutMs ?? DEFAULT_STOP_TIMEOUT_MS,
+      restartBackoffMs: options.restartBackoffMs ?? 100,
+      restartBackoffMaxMs: options.restartBackoffMaxMs ?? 10_000,
+    });
+  }
+
+  /** Writes of one file do not overlap. */
+  #saving: Promise<void> = Promise.resolve();
+
+  #savePorts(fs: FileSystem): Promise<void> {
+    const saved = this.#saving.then(() => writeClusterFile(fs, this.directory, this.#ports));
+    this.#saving = saved.catch(() => undefined);
+    return saved;
+  }
+
+  /** After brokers came: until every one of them leads what it should, or cannot. */
+  #balanceSoon(): void {
+    this.#cancelBalance();
+    if (this.#closing !== null || !this.#controller.config.autoLeaderRebalance) return;
+    this.#cancelBalance = systemTimers.after(BALANCE_MS, () => {
+      const again = (): void => {
+        const counts = countPartitions(this.#controller.image);
+        if (counts.movedLeaders + counts.underReplicated > 0) this.#balanceSoon();
+      };
+      // A controller that has stopped has said so already.
+      this.#balance().then(again, () => undefined);
+    });
+  }
+
+  async #balance(): Promise<void> {
+    if (!hasMovableLeader(this.#controller.image)) return;
+    await this.#controller.electLeaders({ type: 'preferred', partitions: null });
+  }
+
+  #address(brokerId: number): string {
+    return `${this.#host}:${this.#ports.get(brokerId) ?? 0}`;
+  }
+
+  #require(brokerId: number): BrokerChild {
+    const child = this.#children.get(brokerId);
+    if (child !== undefined) return child;
+    throw new VarveError('INVALID_ARGUMENT', `there is no broker ${brokerId} in this cluster`, {
+      details: { brokerId, brokers: [...this.#children.keys()] },
+    });
+  }
+}
+
+function brokerCount({ brokers = 3 }: ClusterOptions): number {
+  if (Number.isInteger(brokers) && brokers >= 1 && brokers <= MAX_BROKERS) return brokers;
+  throw new VarveError('INVALID_CONFIG', `brokers is ${brokers}: it is from 1 to ${MAX_BROKERS}`, {
+    details: { brokers },
+  });
+}
+
+function plainConfig(options: ClusterOptions): Readonly<Record<string, SettingValue>> {
+  return developmentConfig(options.config ?? {}, brokerCount(options));
+}
+
+function choosePorts(
+  { ports }: ClusterOptions,
+  count: number,
+  before: BrokerPorts,
+): Map<number, number> {
+  if (ports === undefined) return new Map(before);
+  if (ports.length !== count || !ports.every(isPort) || new Set(ports).size !== count) {
+    throw new VarveError(
+      'INVALID_CONFIG',
+      `ports is ${ports.join(', ')}: ${count} different ones from 1 to 65535 are needed`,
+      { details: { ports, brokers: count } },
+    );
+  }
+  return new Map(ports.map((port, i) => [i + 1, port]));
+}

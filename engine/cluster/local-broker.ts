@@ -1,0 +1,156 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrokerConfigInput, parseBrokerConfig } from '../broker/broker-config.js';
+import { randomUuid } from '../format/uuid.js';
+import { openFileSystem } from '../io/index.js';
+import type { FileSystem } from '../io/port.js';
+import type { SettingValue } from '../settings.js';
+import type { ListenerOptions } from '../wire/index.js';
+import { developmentConfig } from './cluster-settings.js';
+import type { Controller, ControllerEvent } from './controller.js';
+import { openController } from './open-controller.js';
+import { RunningBroker, type RunningBrokerEvent } from './running-broker.js';
+
+export interface BrokerOptions extends Pick<ListenerOptions, 'tls' | 'sasl' | 'allowInsecure'> {
+  /** Default 0: any that is free. */
+  readonly port?: number;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Told to clients in place of `host`. */
+  readonly advertisedHost?: string;
+  /** Made if it is not there, and taken up again if it is. Default: a temporary one that `close` deletes. */
+  readonly directory?: string;
+  /** Broker settings by Kafka's names or in camel case. */
+  readonly config?: BrokerConfigInput | Readonly<Record<string, SettingValue>>;
+  readonly onEvent?: (event: LocalBrokerEvent) => void;
+}
+
+export type LocalBrokerEvent =
+  | RunningBrokerEvent
+  | { readonly source: 'controller'; readonly event: ControllerEvent };
+
+const BROKER_ID = 1;
+
+/** Shared by the brokers of one process, with its limits of descriptors and mappings. */
+let sharedFileSystem: FileSystem | null = null;
+
+/**
+ * One broker with its controller in this process: a Kafka for tests and development. Many can run at once. Its
+ * directory is that of a cluster of one broker, so `Cluster` can take it over.
+ *
+ * ```ts
+ * const broker = await Broker.start();
+ * const kafka = new Kafka({ brokers: [broker.address] });
+ * // ...
+ * await broker.close();
+ * ```
+ */
+export class Broker {
+  readonly host: string;
+  readonly port: number;
+  readonly directory: string;
+  readonly #running: RunningBroker;
+  readonly #controller: Controller;
+  readonly #cleanUp: () => Promise<void>;
+  #closing: Promise<void> | null = null;
+
+  private constructor(
+    running: RunningBroker,
+    controller: Controller,
+    directory: string,
+    cleanUp: () => Promise<void>,
+  ) {
+    this.#running = running;
+    this.#controller = controller;
+    this.directory = directory;
+    this.#cleanUp = cleanUp;
+    this.host = running.host;
+    this.port = running.port;
+  }
+
+  /**
+   * Resolves when clients can connect, produce and consume. Fails with INVALID_CONFIG, DIRECTORY_LOCKED,
+   * NETWORK_EXCEPTION (the port is taken), DISK_FULL ...; nothing is left behind then.
+   */
+  static async start(options: BrokerOptions = {}): Promise<Broker> {
+    const settings = developmentConfig(options.config ?? {}, 1);
+    const config = parseBrokerConfig(settings);
+    sharedFileSystem ??= openFileSystem();
+    const fs = sharedFileSystem;
+    const directory = options.directory ?? join(tmpdir(), `varve-broker-${randomUuid()}`);
+    const isTemporary = options.directory === undefined;
+    const cleanUp = async (): Promise<void> => {
+      if (isTemporary) await fs.removeDirectory(directory);
+    };
+    const { onEvent } = options;
+    let controller: Controller | null = null;
+    try {
+      fs.makeDirectory(directory);
+      controller = await openController({
+        directory: join(directory, 'controller'),
+        fs,
+        config,
+        ...(onEvent && { onEvent: (event) => onEvent({ source: 'controller', event }) }),
+      });
+      const running = await RunningBroker.start({
+        brokerId: BROKER_ID,
+        clusterId: controller.image.clusterId,
+        controller,
+        directory: join(directory, `broker-${BROKER_ID}`),
+        fs,
+        settings,
+        listener: listenerOf(options),
+        ...(options.advertisedHost !== undefined && { advertisedHost: options.advertisedHost }),
+        ...(onEvent && { onEvent }),
+      });
+      return new Broker(running, controller, directory, cleanUp);
+    } catch (error) {
+      await controller?.close();
+      await cleanUp();
+      throw error;
+    }
+  }
+
+  /** What a client is given to connect to: 127.0.0.1:34567 */
+  get address(): string {
+    return this.host.includes(':') ? `[${this.host}]:${this.port}` : `${this.host}:${this.port}`;
+  }
+
+  /** The parts inside, for metrics and administration without a client. */
+  get node(): RunningBroker['node'] {
+    return this.#running.node;
+  }
+
+  get controller(): Controller {
+    return this.#controller;
+  }
+
+  /** Answers what is under way, closes the logs cleanly, deletes a temporary directory. Nothing is left. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#running.close();
+    } finally {
+      await this.#controller.close();
+      await this.#cleanUp();
+    }
+  }
+}
+
+function listenerOf({ host, port, tls, sasl, allowInsecure }: BrokerOptions) {
+  return {
+    host: host ?? '127.0.0.1',
+    port: port ?? 0,
+    ...(tls && { tls }),
+    ...(sasl && { sasl }),
+    ...(allowInsecure !== undefined && { allowInsecure }),
+  };
+}
