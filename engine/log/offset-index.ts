@@ -1,5 +1,12 @@
 import { assert } from '../assert.js';
 import { corruptIndex, entryCount, viewOf } from './corrupt-index.js';
+import {
+  countBelow,
+  grownCapacity,
+  NO_INTS,
+  resizedInts,
+  withoutZeroTail,
+} from './index-columns.js';
 
 /** One entry of an `.index` file: int32 relative offset, int32 file position, big-endian. */
 export const OFFSET_INDEX_ENTRY_BYTES = 8;
@@ -10,9 +17,6 @@ export const OFFSET_INDEX_ENTRY_BYTES = 8;
  */
 const WARM_ENTRIES = 8192 / OFFSET_INDEX_ENTRY_BYTES;
 const MAX_INT32 = 0x7fffffff;
-const FIRST_CAPACITY = 16;
-/** Shared by every empty index: ten thousand idle partitions hold no arrays of their own. */
-const NONE = new Int32Array(0);
 
 export interface OffsetIndexFile {
   readonly baseOffset: number;
@@ -33,8 +37,8 @@ export class OffsetIndex {
   /** Entries that fit in `segment.index.bytes`; at that count the segment must roll. */
   readonly maxEntries: number;
   #count = 0;
-  #offsets = NONE;
-  #positions = NONE;
+  #offsets = NO_INTS;
+  #positions = NO_INTS;
 
   constructor(baseOffset: number, maxEntries: number) {
     this.baseOffset = baseOffset;
@@ -81,7 +85,7 @@ export class OffsetIndex {
           position > (this.#positions[count - 1] as number)),
       'offset index entries must ascend',
     );
-    if (count === this.#offsets.length) this.#grow();
+    if (count === this.#offsets.length) this.#resize(grownCapacity(count, this.maxEntries));
     this.#offsets[count] = relative;
     this.#positions[count] = position;
     this.#count = count + 1;
@@ -111,7 +115,7 @@ export class OffsetIndex {
 
   /** Number of the greatest entry whose position is <= `position` (bytes), or -1. */
   lookupPosition(position: number): number {
-    return this.#countBelow(position + 1) - 1;
+    return countBelow(this.#positions, this.#count, position + 1) - 1;
   }
 
   /** File position from which a scan for `target` may start: the found entry's, or 0. In bytes. */
@@ -137,7 +141,7 @@ export class OffsetIndex {
 
   /** Removes every entry whose position is >= `position` (bytes). */
   truncateToPosition(position: number): void {
-    this.#count = this.#countBelow(position);
+    this.#count = countBelow(this.#positions, this.#count, position);
   }
 
   /** Gives back memory beyond the entries: for a sealed segment. */
@@ -164,8 +168,8 @@ export class OffsetIndex {
   static decode(bytes: Uint8Array, file: OffsetIndexFile): OffsetIndex {
     const { baseOffset, logSize } = file;
     const view = viewOf(bytes);
-    let count = entryCount('offset index', bytes, OFFSET_INDEX_ENTRY_BYTES);
-    while (count > 0 && isZero(view, count - 1)) count--;
+    const entries = entryCount('offset index', bytes, OFFSET_INDEX_ENTRY_BYTES);
+    const count = withoutZeroTail(view, entries, OFFSET_INDEX_ENTRY_BYTES);
 
     const index = new OffsetIndex(baseOffset, Math.max(count, file.maxEntries));
     index.#resize(count);
@@ -198,39 +202,8 @@ export class OffsetIndex {
     return index;
   }
 
-  #countBelow(position: number): number {
-    const positions = this.#positions;
-    let low = 0;
-    let high = this.#count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((positions[middle] as number) < position) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  #grow(): void {
-    const capacity = Math.max(FIRST_CAPACITY, this.#offsets.length * 2);
-    this.#resize(Math.max(this.#count + 1, Math.min(capacity, this.maxEntries)));
-  }
-
   #resize(capacity: number): void {
-    if (capacity === 0) {
-      this.#offsets = NONE;
-      this.#positions = NONE;
-      return;
-    }
-    const offsets = new Int32Array(capacity);
-    const positions = new Int32Array(capacity);
-    offsets.set(this.#offsets.subarray(0, Math.min(this.#count, capacity)));
-    positions.set(this.#positions.subarray(0, Math.min(this.#count, capacity)));
-    this.#offsets = offsets;
-    this.#positions = positions;
+    this.#offsets = resizedInts(this.#offsets, this.#count, capacity);
+    this.#positions = resizedInts(this.#positions, this.#count, capacity);
   }
-}
-
-function isZero(view: DataView, entry: number): boolean {
-  const at = entry * OFFSET_INDEX_ENTRY_BYTES;
-  return view.getInt32(at) === 0 && view.getInt32(at + 4) === 0;
 }

@@ -1,6 +1,15 @@
 import { assert } from '../assert.js';
 import { readInt64, writeInt64 } from '../format/int64.js';
 import { corruptIndex, entryCount, viewOf } from './corrupt-index.js';
+import {
+  countBelow,
+  grownCapacity,
+  NO_DOUBLES,
+  NO_INTS,
+  resizedDoubles,
+  resizedInts,
+  withoutZeroTail,
+} from './index-columns.js';
 
 /** One entry of a `.timeindex` file: int64 timestamp, int32 relative offset, big-endian. */
 export const TIME_INDEX_ENTRY_BYTES = 12;
@@ -8,9 +17,6 @@ export const TIME_INDEX_ENTRY_BYTES = 12;
 /** As for the offset index: the entries in the last 8192 bytes are searched first. */
 const WARM_ENTRIES = Math.floor(8192 / TIME_INDEX_ENTRY_BYTES);
 const MAX_INT32 = 0x7fffffff;
-const FIRST_CAPACITY = 8;
-const NO_TIMES = new Float64Array(0);
-const NO_OFFSETS = new Int32Array(0);
 
 export interface TimeIndexFile {
   readonly baseOffset: number;
@@ -30,8 +36,8 @@ export class TimeIndex {
   /** Entries that fit in `segment.index.bytes`. */
   readonly maxEntries: number;
   #count = 0;
-  #timestamps = NO_TIMES;
-  #offsets = NO_OFFSETS;
+  #timestamps = NO_DOUBLES;
+  #offsets = NO_INTS;
 
   constructor(baseOffset: number, maxEntries: number) {
     this.baseOffset = baseOffset;
@@ -81,7 +87,7 @@ export class TimeIndex {
       count === 0 || relative >= (this.#offsets[count - 1] as number),
       'time index offsets must not descend',
     );
-    if (count === this.#offsets.length) this.#grow();
+    if (count === this.#offsets.length) this.#resize(grownCapacity(count, this.maxEntries));
     this.#timestamps[count] = timestamp;
     this.#offsets[count] = relative;
     this.#count = count + 1;
@@ -126,15 +132,7 @@ export class TimeIndex {
 
   /** Removes every entry whose offset is >= `offset`. */
   truncateTo(offset: number): void {
-    const relative = offset - this.baseOffset;
-    let low = 0;
-    let high = this.#count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#offsets[middle] as number) < relative) low = middle + 1;
-      else high = middle;
-    }
-    this.#count = low;
+    this.#count = countBelow(this.#offsets, this.#count, offset - this.baseOffset);
   }
 
   /** Gives back memory beyond the entries: for a sealed segment. */
@@ -162,8 +160,8 @@ export class TimeIndex {
   static decode(bytes: Uint8Array, file: TimeIndexFile): TimeIndex {
     const { baseOffset } = file;
     const view = viewOf(bytes);
-    let count = entryCount('time index', bytes, TIME_INDEX_ENTRY_BYTES);
-    if (count > 1) while (count > 0 && isZero(view, count - 1)) count--;
+    const entries = entryCount('time index', bytes, TIME_INDEX_ENTRY_BYTES);
+    const count = entries <= 1 ? entries : withoutZeroTail(view, entries, TIME_INDEX_ENTRY_BYTES);
 
     // The place for the final entry stays: a segment of another limit rolls as any other.
     const index = new TimeIndex(baseOffset, Math.max(count + 1, file.maxEntries));
@@ -198,27 +196,8 @@ export class TimeIndex {
     return index;
   }
 
-  #grow(): void {
-    const capacity = Math.max(FIRST_CAPACITY, this.#offsets.length * 2);
-    this.#resize(Math.max(this.#count + 1, Math.min(capacity, this.maxEntries)));
-  }
-
   #resize(capacity: number): void {
-    if (capacity === 0) {
-      this.#timestamps = NO_TIMES;
-      this.#offsets = NO_OFFSETS;
-      return;
-    }
-    const timestamps = new Float64Array(capacity);
-    const offsets = new Int32Array(capacity);
-    timestamps.set(this.#timestamps.subarray(0, Math.min(this.#count, capacity)));
-    offsets.set(this.#offsets.subarray(0, Math.min(this.#count, capacity)));
-    this.#timestamps = timestamps;
-    this.#offsets = offsets;
+    this.#timestamps = resizedDoubles(this.#timestamps, this.#count, capacity);
+    this.#offsets = resizedInts(this.#offsets, this.#count, capacity);
   }
-}
-
-function isZero(view: DataView, entry: number): boolean {
-  const at = entry * TIME_INDEX_ENTRY_BYTES;
-  return view.getInt32(at) === 0 && view.getInt32(at + 4) === 0 && view.getInt32(at + 8) === 0;
 }
