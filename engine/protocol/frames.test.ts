@@ -159,8 +159,15 @@ describe('records', () => {
 describe('bodies', () => {
   const body = (hex: string) => Buffer.from(hex, 'hex');
 
+  it('bytes after a request are passed over, those after an answer are refused', () => {
+    const { groupId } = decodeRequest('Heartbeat', 0, body('000167000000010000ff'), 0);
+    expect(groupId).toBe('g');
+    expect(() => decodeResponse('Heartbeat', 0, body('00000001' + '0000' + 'ff'))).toThrow(
+      /1 bytes left/,
+    );
+  });
+
   it.each([
-    ['bytes after the end', 'Heartbeat', 0, '000167000000010000ff'],
     ['a null string that may not be null', 'Heartbeat', 0, 'ffff000000010000'],
     ['a string of negative length', 'Heartbeat', 0, 'fffe000000010000'],
     ['a string longer than the frame', 'Heartbeat', 0, '7fff'],

@@ -1,4 +1,4 @@
-import { decodeBody, encodeBody, encodeWith } from './codec.js';
+import { decodeBody, decodeFields, encodeBody, encodeWith } from './codec.js';
 import {
   APIS,
   type ApiName,
@@ -56,9 +56,9 @@ export function decodeRequestHeader(frame: Buffer): DecodedRequestHeader {
 }
 
 /**
- * Bytes and records of the result are views of `frame`.
- * @throws VarveError UNSUPPORTED_VERSION if there is no schema, INVALID_REQUEST if the bytes are not in
- * its form or go on after it.
+ * Bytes and records of the result are views of `frame`. Bytes after the body are passed over, as Kafka does:
+ * librdkafka sends some with Metadata.
+ * @throws VarveError UNSUPPORTED_VERSION if there is no schema, INVALID_REQUEST if the bytes are not in its form.
  */
 export function decodeRequest<N extends ApiName>(
   name: N,
@@ -67,7 +67,7 @@ export function decodeRequest<N extends ApiName>(
   bodyOffset: number,
 ): RequestOf<N> {
   const reader = new ProtocolReader(frame, bodyOffset, frame.length, MAX_REQUEST_ELEMENTS);
-  return decodeBody(APIS[name].request as Message, version, reader) as RequestOf<N>;
+  return decodeFields(APIS[name].request as Message, version, reader) as RequestOf<N>;
 }
 
 /**

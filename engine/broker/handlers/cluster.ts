@@ -110,7 +110,13 @@ function page(
       name,
       topicId: topic.topicId,
       isInternal: isInternalTopic(name),
-      partitions: partitions.map((its) => ({ ...its, errorCode: KafkaError.NONE })),
+      // The Java client does not take null for either list; varve keeps no eligible replicas outside the ISR.
+      partitions: partitions.map((its) => ({
+        ...its,
+        errorCode: KafkaError.NONE,
+        eligibleLeaderReplicas: [],
+        lastKnownElr: [],
+      })),
       topicAuthorizedOperations: AUTHORIZED_TOPIC_OPERATIONS,
     });
     if (end < topic.partitions.length) {

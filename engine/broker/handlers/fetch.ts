@@ -62,7 +62,12 @@ export const fetch: Handler<'Fetch'> = (services, request, context) => {
   if (partitions.length === 0) return answer(services, request, apiVersion, [], refusals);
   const results = services.replicas.fetch(optionsOf(services, request, context, partitions));
   if (results instanceof Promise) {
-    return results.then((done) => answer(services, request, apiVersion, done, refusals));
+    // Nothing is left of a fetch whose connection was closed while it waited, and nobody to tell.
+    return results.then((done) =>
+      done.length < partitions.length
+        ? null
+        : answer(services, request, apiVersion, done, refusals),
+    );
   }
   return answer(services, request, apiVersion, results, refusals);
 };
