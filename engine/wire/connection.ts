@@ -21,7 +21,7 @@ import type { FrameBuffers } from './frame-buffers.js';
 import { type Frame, FrameReader } from './frame-reader.js';
 import type { WireLimits } from './limits.js';
 import type { MemoryBudget } from './memory-budget.js';
-import { type Receiver, receive } from './receive.js';
+import { type Receiver, receive, unsentBytes } from './receive.js';
 import type { SaslSession } from './sasl/session.js';
 
 /** What a connection needs of the server it belongs to. */
@@ -64,7 +64,7 @@ const MAX_QUEUED_REQUESTS = 16;
 const MAX_QUEUED_BYTES = 1024 * 1024;
 /** While more than this waits to be sent, no further request is served. */
 const MAX_UNSENT_BYTES = 1024 * 1024;
-/** A client must read, and under shortage of memory send, at this rate. */
+/** A client must send at this rate while memory is short. */
 const LEAST_BYTES_PER_MS = 64;
 /** After our last byte the client may still send for so long: closing earlier could destroy what it has not read yet. */
 const LINGER_MS = 1000;
@@ -94,6 +94,8 @@ export class Connection implements Receiver {
   #abort: AbortController | null = null;
   readonly #openedMs: number;
   #lastActiveMs: number;
+  /** As of the last sweep, and since when it is so. */
+  #unsentBytes = 0;
   #unsentSinceMs = 0;
   #partialSinceMs = -1;
 
@@ -113,7 +115,7 @@ export class Connection implements Receiver {
       buffers: owner.buffers,
       deliver: (frame) => this.#deliver(frame),
       resumed: () => this.#updateReading(),
-      failed: (error) => this.fail('invalid-request', error.message),
+      failed: (error) => this.end('invalid-request', error.message),
     });
     const socket = receive(accepted, this);
     this.#socket = socket;
@@ -147,7 +149,8 @@ export class Connection implements Receiver {
     try {
       take();
     } catch (error) {
-      this.fail(
+      // What came before it is still answered.
+      this.end(
         'invalid-request',
         isVarveError(error) ? error.message : `could not be received: ${error}`,
       );
@@ -187,12 +190,13 @@ export class Connection implements Receiver {
   sweep(nowMs: number): void {
     if (this.#state === 'closed') return;
     const { limits } = this.#owner;
-    const unsent = this.#socket.writableLength;
     const stalledMs = limits.stalledTransferMs;
-    if (unsent > 0) {
-      const allowedMs = stalledMs + unsent / LEAST_BYTES_PER_MS;
-      if (nowMs - this.#unsentSinceMs > allowedMs) {
-        this.fail('slow-reader', `${unsent} bytes of answers were not read in ${allowedMs | 0} ms`);
+    if (this.#socket.writableLength > 0) {
+      const unsent = unsentBytes(this.#socket);
+      if (unsent !== this.#unsentBytes) this.#unsentSinceMs = nowMs;
+      this.#unsentBytes = unsent;
+      if (nowMs - this.#unsentSinceMs > stalledMs) {
+        this.fail('slow-reader', `nothing of an answer was read in ${stalledMs} ms`);
       }
       return;
     }

@@ -18,10 +18,7 @@ export interface WireLimits {
   readonly connectionFailedAuthenticationDelayMs: number;
   /** TLS handshake and authentication must be done by then. 30 s. Not in Kafka. */
   readonly loginTimeoutMs: number;
-  /**
-   * A request that has begun to come in and an answer that has begun to go out may stand still for so long. 30 s;
-   * an answer also gets a second per 64 KiB. Not in Kafka, where the idle limit alone ends it.
-   */
+  /** A request that has begun to come in, or an answer to go out, may stand still for so long. 30 s. Not in Kafka. */
   readonly stalledTransferMs: number;
 }
 

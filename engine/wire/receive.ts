@@ -19,7 +19,7 @@ export interface Receiver {
 }
 
 interface AcceptedSocket {
-  _handle: { useUserBuffer?: unknown } | null;
+  _handle: { readonly useUserBuffer?: unknown; readonly writeQueueSize?: number } | null;
 }
 
 /**
@@ -71,4 +71,10 @@ export function onreadOf(receiver: Receiver): net.OnReadOpts {
       return true;
     },
   };
+}
+
+/** What the system has not taken yet. It falls while a client reads, however large a single write is. */
+export function unsentBytes(socket: net.Socket): number {
+  const { _handle } = socket as unknown as AcceptedSocket;
+  return _handle?.writeQueueSize ?? socket.writableLength;
 }
