@@ -37,6 +37,7 @@ class World {
   readonly owners = new Map<number, Map<number, string>>();
   newest = 0;
   isCalm = false;
+  failure: unknown = null;
 
   constructor(seed: number) {
     this.random = new Random(seed);
@@ -57,6 +58,12 @@ class World {
     });
   }
 
+  start(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      this.failure ??= error;
+    });
+  }
+
   async ask<T>(request: Promise<T>): Promise<T> {
     this.unanswered++;
     const answer = await request;
@@ -64,7 +71,10 @@ class World {
     return answer;
   }
 
-  assigned(generation: number, owner: string, partitions: readonly number[]): void {
+  /** The first byte of an assignment tells the generation that its leader made it for. */
+  assigned(generation: number, owner: string, assignment: Uint8Array): void {
+    const [madeFor, ...partitions] = assignment;
+    expect(madeFor).toBe(generation % 256);
     expect(generation).toBeGreaterThanOrEqual(this.newest);
     this.newest = generation;
     let owners = this.owners.get(generation);
@@ -125,7 +135,10 @@ class Client {
         continue;
       }
       this.isStable = true;
-      while (this.isAlive && (await this.#heartbeat())) await this.#world.sleep(HEARTBEAT_MS);
+      while (this.isAlive && (await this.#heartbeat())) {
+        await this.#world.sleep(this.#world.isCalm ? HEARTBEAT_MS : this.#world.random.below(4000));
+        if (this.isAlive && this.#world.random.chance(0.2) && !(await this.#sync(joined))) break;
+      }
     }
   }
 
@@ -180,32 +193,40 @@ class Client {
     const { memberId, generation } = this;
     const isLeader = joined.leader === memberId && !joined.skipAssignment;
     const members = isLeader ? (joined.members ?? []) : [];
-    const answer = await this.#world.ask(
-      this.#world.coordinator.syncGroup(
-        {
-          groupId: 'g',
-          generationId: generation,
-          memberId,
-          groupInstanceId: this.instance,
-          protocolType: 'consumer',
-          protocolName: 'p',
-          assignments: members.map((member, at) => ({
-            memberId: member.memberId ?? '',
-            assignment: Buffer.from(
-              [...Array(PARTITIONS).keys()].filter((p) => p % members.length === at),
-            ),
-          })),
-        },
-        this.#context(5),
-      ),
-    );
+    const { random, isCalm } = this.#world;
+    if (!isCalm && random.chance(0.3)) await this.#world.sleep(random.below(8000));
+    const ask = () => {
+      // Another one each time: whatever is stored first counts.
+      const first = random.below(PARTITIONS);
+      return this.#world.ask(
+        this.#world.coordinator.syncGroup(
+          {
+            groupId: 'g',
+            generationId: generation,
+            memberId,
+            groupInstanceId: this.instance,
+            protocolType: 'consumer',
+            protocolName: 'p',
+            assignments: members.map((member, at) => ({
+              memberId: member.memberId ?? '',
+              assignment: Buffer.from([
+                generation,
+                ...[...Array(PARTITIONS).keys()].filter((p) => (p + first) % members.length === at),
+              ]),
+            })),
+          },
+          this.#context(5),
+        ),
+      );
+    };
+    if (!isCalm && random.chance(0.2)) this.#world.start(ask());
+    const answer = await ask();
     const errorCode = answer.errorCode ?? 0;
+    const assignment = answer.assignment ?? Buffer.alloc(0);
     // Also one that has died: the answer was sent.
-    if (errorCode === 0) {
-      this.#world.assigned(generation, this.owner, [...(answer.assignment ?? [])]);
-    }
+    if (errorCode === 0) this.#world.assigned(generation, this.owner, assignment);
     if (!this.isAlive) return false;
-    this.partitions = [...(answer.assignment ?? [])];
+    this.partitions = [...assignment.subarray(1)];
     this.#note(errorCode);
     return errorCode === 0;
   }
@@ -256,7 +277,7 @@ class Run {
   start(instance: string | null): void {
     const client = new Client(this.world, `c${this.#count++}`, instance);
     this.clients.push(client);
-    void client.run();
+    this.world.start(client.run());
   }
 
   step(): void {
@@ -272,7 +293,7 @@ class Run {
     } else if (dice < 40 && alive.length > 0) {
       random.pick(alive).isAlive = false;
     } else if (dice < 50 && alive.length > 0) {
-      void random.pick(alive).leave();
+      this.world.start(random.pick(alive).leave());
     } else if (dice < 55 && alive.length > 0) {
       random.pick(alive).metadata = `m${dice}`;
     } else if (dice < 65) {
@@ -288,6 +309,7 @@ class Run {
 
   async calmDown(): Promise<void> {
     const { storage, timers } = this.world;
+    this.world.isCalm = true;
     storage.appendResults.length = 0;
     storage.release();
     if (this.alive.length === 0) this.start(null);
@@ -309,6 +331,7 @@ async function check(seed: number): Promise<number> {
   const simulation = await run(seed);
   await simulation.calmDown();
   const { world } = simulation;
+  if (world.failure !== null) throw world.failure;
   const alive = simulation.alive.filter(({ isFenced }) => !isFenced);
   expect(alive.length).toBeGreaterThan(0);
   const [generation, ...others] = new Set(alive.map((client) => client.generation));
