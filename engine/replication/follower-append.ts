@@ -13,6 +13,8 @@ const REPLICATION = { origin: 'replication' } as const;
 
 export type AppendOutcome =
   | { readonly kind: 'appended' }
+  /** There is no whole batch of an epoch that this follower may take. */
+  | { readonly kind: 'nothing' }
   /**
    * The log is empty and the leader's start lies inside the first batch: the log must start where that batch does.
    * Kafka: UnexpectedAppendOffsetException.
@@ -34,7 +36,7 @@ export function appendAsFollower(
   let at = 0;
   while (at + BATCH_OVERHEAD <= records.length) {
     const size = sizeInBytes(view, at);
-    // What is cut off, or makes no sense, is for the log to judge, or for the next fetch to bring whole.
+    // Cut off, or senseless: the next fetch begins there.
     if (size < BATCH_OVERHEAD || at + size > records.length) break;
     if (partitionLeaderEpoch(view, at) > leaderEpoch) break;
     if (at === 0 && startsInside(log, view)) {
@@ -46,7 +48,8 @@ export function appendAsFollower(
     }
     at += size;
   }
-  if (at > from) log.appendBatches(records.subarray(from, at), REPLICATION);
+  if (at === 0) return { kind: 'nothing' };
+  log.appendBatches(records.subarray(from, at), REPLICATION);
   return { kind: 'appended' };
 }
 

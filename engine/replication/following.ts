@@ -1,4 +1,4 @@
-import { isVarveError } from '../errors.js';
+import { isVarveError, VarveError } from '../errors.js';
 import type { Clock } from '../io/port.js';
 import { KafkaError } from '../protocol/error-codes.js';
 import type { FetchPartitionData } from '../protocol/messages/data.js';
@@ -110,8 +110,15 @@ export class Following {
     try {
       if (data.records !== null && data.records.length > 0) {
         const outcome = appendAsFollower(log, data.records, follower.leaderEpoch);
+        if (outcome.kind === 'nothing') throw unusable(fetchOffset, data.records.length);
         if (outcome.kind === 'restart') {
-          this.#whileBusy(fetcher, replica, follower, () => this.#restart(replica, outcome.offset));
+          // Kept until then: the connection may use its memory again.
+          const records = Buffer.from(data.records);
+          this.#whileBusy(fetcher, replica, follower, async () => {
+            // Together with the append: below the leader's start there is nothing to fetch.
+            await this.#restart(replica, outcome.offset);
+            appendAsFollower(log, records, follower.leaderEpoch);
+          });
           return;
         }
       }
@@ -278,6 +285,14 @@ export class Following {
     const { topic, partition } = replica;
     this.#context.emit({ topic, partition, ...event } as ReplicationEvent);
   }
+}
+
+function unusable(offset: number, bytes: number): VarveError {
+  return new VarveError(
+    'CORRUPT_MESSAGE',
+    `the leader sent ${bytes} bytes for offset ${offset}, but no whole batch of an epoch that it may lead`,
+    { details: { offset, bytes } },
+  );
 }
 
 type WithoutPartition<E> = E extends unknown ? Omit<E, 'topic' | 'partition'> : never;
