@@ -33,6 +33,8 @@ export const TOOL_JVM = ['-Xmx512M', '-server', '-XX:+UseG1GC', '-XX:MaxGCPauseM
  * @property {string} address bootstrap
  * @property {Node[]} nodes
  * @property {() => Promise<void>} stop
+ *
+ * @typedef {Target & { startedAt: number }} Started
  */
 
 export async function freePorts(/** @type {number} */ count) {
@@ -55,13 +57,13 @@ export async function freePorts(/** @type {number} */ count) {
  * internal topics is the number of brokers, 3 at most, as in its defaults.
  * @param {import('../../conformance/lib/kafka.mjs').Kafka} kafka
  * @param {{ brokers: number, directory: string, settings?: Record<string, string | number> }} options
- * @returns {Promise<Target>}
+ * @returns {Promise<Started>}
  */
 export async function startKafka(kafka, { brokers, directory, settings = {} }) {
   const ports = await freePorts(brokers + 1);
   const controllerPort = ports[brokers];
   const clusterId = 'dmFydmUtYmVuY2htYXJrcw';
-  const children = [];
+  /** @type {import('node:child_process').ChildProcess[]} */ const children = [];
   const nodes = [];
   for (let i = 0; i < brokers; i += 1) {
     const id = i + 1;
@@ -131,7 +133,7 @@ export async function startKafka(kafka, { brokers, directory, settings = {} }) {
 /**
  * varve with its default settings, through its command.
  * @param {{ brokers: number, directory: string, settings?: Record<string, string | number> }} options
- * @returns {Promise<Target>}
+ * @returns {Promise<Started>}
  */
 export async function startVarve({ brokers, directory, settings = {} }) {
   const configs = Object.entries(settings).flatMap(([key, value]) => [
@@ -204,7 +206,7 @@ function targetOf(name, address, children, nodes) {
 
 /** Waits until a record has been acknowledged by all replicas; milliseconds since the processes were started. */
 export async function firstAcknowledged(
-  /** @type {Target & { startedAt: number }} */ target,
+  /** @type {Started} */ target,
   /** @type {number} */ replicas,
 ) {
   const admin = new KafkaJsAdmin(target.address);
