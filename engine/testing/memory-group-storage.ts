@@ -13,6 +13,9 @@ export class MemoryGroupStorage implements GroupStorage {
   readError: unknown = null;
   readonly missingTopics = new Set<string>();
   appends = 0;
+  /** Until when a loader waits, and what for. */
+  highWatermarkReached: Promise<void> = Promise.resolve();
+  waitedFor = -1;
   readonly #logs = new Map<number, Buffer[]>();
   #held: (() => void)[] | null = null;
   #heldReads: (() => void)[] | null = null;
@@ -93,7 +96,10 @@ export class MemoryGroupStorage implements GroupStorage {
     return Buffer.concat(chosen);
   }
 
-  async waitForHighWatermark(): Promise<void> {}
+  async waitForHighWatermark(_partition: number, offset: number): Promise<void> {
+    this.waitedFor = offset;
+    await this.highWatermarkReached;
+  }
 
   topicExists(topic: string): boolean {
     return !this.missingTopics.has(topic);
