@@ -4,7 +4,7 @@ import { type GroupEvent, OFFSETS_TOPIC } from '../groups/ports.js';
 import { openFileSystem } from '../io/index.js';
 import type { Clock, FileSystem } from '../io/port.js';
 import type { ControllerPort } from '../metadata/controller-port.js';
-import type { MetadataImage } from '../metadata/image.js';
+import { MetadataImage } from '../metadata/image.js';
 import type { ReplicaTransport } from '../replication/ports.js';
 import { ReplicaManager } from '../replication/replica-manager.js';
 import type { PartitionStatus, ReplicationEvent } from '../replication/types.js';
@@ -76,6 +76,7 @@ export class BrokerNode {
   readonly #logs: DirectoryLogs;
   readonly #clock: Clock;
   readonly #emit: (event: BrokerEvent) => void;
+  #newestImage = MetadataImage.EMPTY;
   #isStopping = false;
   #closing: Promise<void> | null = null;
 
@@ -198,6 +199,11 @@ export class BrokerNode {
     return this.#metadata.image;
   }
 
+  /** Being taken over, or `image`: followers must find their leaders before their roles are in place. */
+  get newestImage(): MetadataImage {
+    return this.#newestImage;
+  }
+
   /** Of the present registration; -1 before the first. */
   get brokerEpoch(): number {
     return this.#life.brokerEpoch;
@@ -279,6 +285,7 @@ export class BrokerNode {
   }
 
   async #apply(image: MetadataImage): Promise<void> {
+    this.#newestImage = image;
     await this.#applySettings(image);
     await this.replicas.applyImage(image);
     const before = this.#metadata.image;

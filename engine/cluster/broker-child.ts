@@ -39,7 +39,8 @@ export interface BrokerChildOptions {
   readonly brokerId: number;
   /** The compiled program of a broker's process. */
   readonly entry: string;
-  readonly controller: ControllerPort;
+  /** Asked for when the broker starts. */
+  readonly controller: () => ControllerPort;
   readonly clock: Clock;
   readonly timers: Timers;
   /** Its first message. */
@@ -65,6 +66,8 @@ export class BrokerChild {
   #failures = 0;
   #restarts = 0;
   #cancelRestart: () => void = () => undefined;
+  /** Its process has been told what it is. */
+  #hasBegun = false;
   /** Settles when the process is ready or has ended before that. */
   #ready: { resolve: () => void; reject: (error: Error) => void } | null = null;
   #exited: Promise<void> = Promise.resolve();
@@ -87,12 +90,17 @@ export class BrokerChild {
     return this.#restarts;
   }
 
+  /** Lets its process load the program while others still prepare what `start` needs. */
+  prepare(): void {
+    if (this.#child === null) this.#fork();
+  }
+
   /**
    * Resolves when it takes connections and has registered; rejects with what kept it from that. From then on it is
    * started again whenever it dies.
    */
   start(): Promise<void> {
-    if (this.#child !== null) {
+    if (this.#child !== null && this.#hasBegun) {
       const running = new VarveError(
         'ALREADY_EXISTS',
         `broker ${this.brokerId} is running already`,
@@ -102,7 +110,7 @@ export class BrokerChild {
     this.#cancelRestart();
     return new Promise((resolve, reject) => {
       this.#ready = { resolve, reject };
-      this.#fork();
+      this.#begin(this.#child ?? this.#fork());
     });
   }
 
@@ -145,16 +153,38 @@ export class BrokerChild {
     return child;
   }
 
-  #fork(): void {
-    const { brokerId, entry, controller, onEvent, clock } = this.#options;
+  #fork(): ChildProcess {
+    const { brokerId, entry, onEvent, onExit, clock } = this.#options;
     this.#state = 'starting';
+    this.#hasBegun = false;
     this.#startedAtMs = clock.monotonic();
     // Nothing of this process's own flags, such as a debugger's port, is for its brokers.
     const child = fork(entry, [], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child = child;
+    const onError = (cause: unknown): void => onEvent({ kind: 'broker-problem', brokerId, cause });
+    child.on('error', onError);
+    this.#exited = new Promise((resolve) => {
+      let isOver = false;
+      const over = (code: number | null, signal: string | null): void => {
+        if (isOver) return;
+        isOver = true;
+        this.#ended(code, signal);
+        onExit().catch(onError).finally(resolve);
+      };
+      child.on('exit', over);
+      // A process that could not even be made has no exit.
+      child.on('error', () => child.pid === undefined && over(null, null));
+    });
+    if (child.pid !== undefined) onEvent({ kind: 'broker-started', brokerId, pid: child.pid });
+    return child;
+  }
+
+  #begin(child: ChildProcess): void {
+    const { brokerId, onEvent } = this.#options;
+    this.#hasBegun = true;
     const channel = ipcChannel(child);
     const onError = (cause: unknown): void => onEvent({ kind: 'broker-problem', brokerId, cause });
-    const stopServing = serveController({ controller, channel, brokerId, onError });
+    serveController({ controller: this.#options.controller(), channel, brokerId, onError });
     channel.onMessage((message) => {
       try {
         const its = readFromChild(message);
@@ -163,22 +193,7 @@ export class BrokerChild {
         onError(cause);
       }
     });
-    child.on('error', onError);
-    this.#exited = new Promise((resolve) => {
-      let isOver = false;
-      const over = (code: number | null, signal: string | null): void => {
-        if (isOver) return;
-        isOver = true;
-        stopServing();
-        this.#ended(code, signal);
-        this.#options.onExit().catch(onError).finally(resolve);
-      };
-      child.on('exit', over);
-      // A process that could not even be made has no exit.
-      child.on('error', () => child.pid === undefined && over(null, null));
-    });
     this.#send(child, this.#options.startMessage());
-    if (child.pid !== undefined) onEvent({ kind: 'broker-started', brokerId, pid: child.pid });
   }
 
   #heard(message: FromChild): void {
@@ -229,7 +244,7 @@ export class BrokerChild {
     const how = signal === null ? `with code ${code}` : `by ${signal}`;
     const early = new VarveError('CLOSED', `broker ${brokerId} ended ${how} before it was ready`);
     // One whose first start fails is not started again: whoever asked for it decides.
-    const isFirst = this.#ready !== null && !hadStarted;
+    const isFirst = !this.#hasBegun || (this.#ready !== null && !hadStarted);
     this.#ready?.reject(early);
     this.#ready = null;
     if (wasAsked || isFirst) {
@@ -244,7 +259,7 @@ export class BrokerChild {
     onEvent({ kind: 'broker-restarting', brokerId, afterMs });
     this.#cancelRestart = timers.after(afterMs, () => {
       this.#restarts += 1;
-      this.#fork();
+      this.#begin(this.#fork());
     });
   }
 

@@ -1,6 +1,11 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BrokerConfigInput, parseBrokerConfig } from '../broker/broker-config.js';
+import { assert } from '../assert.js';
+import {
+  type BrokerConfig,
+  type BrokerConfigInput,
+  parseBrokerConfig,
+} from '../broker/broker-config.js';
 import { VarveError } from '../errors.js';
 import { openFileSystem } from '../io/index.js';
 import type { FileSystem } from '../io/port.js';
@@ -79,21 +84,15 @@ const BALANCE_MS = 500;
  */
 export class Cluster {
   readonly directory: string;
-  readonly #controller: Controller;
+  #controller: Controller | null = null;
   readonly #children: ReadonlyMap<number, BrokerChild>;
   readonly #host: string;
   readonly #ports: Map<number, number>;
   #cancelBalance: () => void = () => undefined;
   #closing: Promise<void> | null = null;
 
-  private constructor(
-    options: ClusterOptions,
-    fs: FileSystem,
-    controller: Controller,
-    ports: Map<number, number>,
-  ) {
+  private constructor(options: ClusterOptions, fs: FileSystem, ports: Map<number, number>) {
     this.directory = options.directory;
-    this.#controller = controller;
     this.#host = options.host ?? DEFAULT_HOST;
     this.#ports = ports;
     const ids = Array.from({ length: brokerCount(options) }, (_, i) => i + 1);
@@ -113,15 +112,10 @@ export class Cluster {
     const fs = openFileSystem();
     fs.makeDirectory(options.directory);
     const ports = choosePorts(options, count, readClusterFile(fs, options.directory));
-    const { onEvent } = options;
-    const controller = await openController({
-      directory: join(options.directory, 'controller'),
-      fs,
-      config,
-      onEvent: (event) => onEvent?.({ from: 'controller', ...event }),
-    });
-    const cluster = new Cluster(options, fs, controller, ports);
+    const cluster = new Cluster(options, fs, ports);
+    for (const child of cluster.#children.values()) child.prepare();
     try {
+      await cluster.#openController(options, fs, config);
       await Promise.all([...cluster.#children.values()].map((child) => child.start()));
       await cluster.waitFor(({ brokers }) =>
         [...cluster.#children.keys()].every((id) => brokers.get(id)?.isFenced === false),
@@ -141,16 +135,17 @@ export class Cluster {
 
   /** What the controller has decided and is durable. */
   get metadata(): MetadataImage {
-    return this.#controller.image;
+    return this.controller.image;
   }
 
   /** For administration without a client: what the brokers ask of it, too. */
   get controller(): Controller {
+    assert(this.#controller !== null, 'nobody has a cluster before its controller is open');
     return this.#controller;
   }
 
   status(): ClusterStatus {
-    const { image } = this.#controller;
+    const { image } = this.controller;
     const brokers = [...this.#children.values()].map((child) => ({
       brokerId: child.brokerId,
       state: child.state,
@@ -210,7 +205,7 @@ export class Cluster {
   ): Promise<MetadataImage> {
     const endMs = performance.now() + waitMs;
     for (;;) {
-      const { image } = this.#controller;
+      const { image } = this.controller;
       if (isWanted(image)) return image;
       const leftMs = endMs - performance.now();
       if (leftMs <= 0) {
@@ -221,7 +216,7 @@ export class Cluster {
         );
       }
       const maxWaitMs = Math.ceil(Math.min(leftMs, LOOK_AGAIN_MS));
-      await this.#controller.fetchMetadata({ fromVersion: image.version, maxWaitMs });
+      await this.controller.fetchMetadata({ fromVersion: image.version, maxWaitMs });
     }
   }
 
@@ -236,7 +231,21 @@ export class Cluster {
     // All together: nothing has to be led elsewhere, and who was in sync stays so for the next start.
     const children = [...this.#children.values()];
     await Promise.all(children.map((child) => child.stop({ isControlled: false })));
-    await this.#controller.close();
+    await this.#controller?.close();
+  }
+
+  async #openController(
+    options: ClusterOptions,
+    fs: FileSystem,
+    config: BrokerConfig,
+  ): Promise<void> {
+    const { directory, onEvent } = options;
+    this.#controller = await openController({
+      directory: join(directory, 'controller'),
+      fs,
+      config,
+      onEvent: (event) => onEvent?.({ from: 'controller', ...event }),
+    });
   }
 
   #child(
@@ -249,13 +258,13 @@ export class Cluster {
     return new BrokerChild({
       brokerId,
       entry: entry ?? fileURLToPath(new URL('./broker-process.js', import.meta.url)),
-      controller: this.#controller,
+      controller: () => this.controller,
       clock: fs.clock,
       timers: systemTimers,
       startMessage: () => ({
         type: 'start-broker',
         brokerId,
-        clusterId: this.#controller.image.clusterId,
+        clusterId: this.controller.image.clusterId,
         directory: join(directory, `broker-${brokerId}`),
         host: this.#host,
         port: this.#ports.get(brokerId) ?? 0,
@@ -269,8 +278,9 @@ export class Cluster {
         await this.#savePorts(fs);
       },
       onExit: async () => {
-        if (this.#closing !== null || this.#controller.stopped !== null) return;
-        await this.#controller.brokerFailed(brokerId);
+        const controller = this.#controller;
+        if (this.#closing !== null || controller === null || controller.stopped !== null) return;
+        await controller.brokerFailed(brokerId);
       },
       onEvent: (event) => {
         onEvent(event);
@@ -294,10 +304,10 @@ export class Cluster {
   /** After brokers came: until every one of them leads what it should, or cannot. */
   #balanceSoon(): void {
     this.#cancelBalance();
-    if (this.#closing !== null || !this.#controller.config.autoLeaderRebalance) return;
+    if (this.#closing !== null || !this.controller.config.autoLeaderRebalance) return;
     this.#cancelBalance = systemTimers.after(BALANCE_MS, () => {
       const again = (): void => {
-        const counts = countPartitions(this.#controller.image);
+        const counts = countPartitions(this.controller.image);
         if (counts.movedLeaders + counts.underReplicated > 0) this.#balanceSoon();
       };
       // A controller that has stopped has said so already.
@@ -306,8 +316,8 @@ export class Cluster {
   }
 
   async #balance(): Promise<void> {
-    if (!hasMovableLeader(this.#controller.image)) return;
-    await this.#controller.electLeaders({ type: 'preferred', partitions: null });
+    if (!hasMovableLeader(this.controller.image)) return;
+    await this.controller.electLeaders({ type: 'preferred', partitions: null });
   }
 
   #address(brokerId: number): string {

@@ -56,7 +56,7 @@ export class RunningBroker {
   static async start(options: RunningBrokerOptions): Promise<RunningBroker> {
     const { listener, onEvent = () => undefined, settings } = options;
     // Known when the first follower connects, which is not before the node has metadata.
-    const endpointOf = (brokerId: number) => node.image.brokers.get(brokerId) ?? null;
+    const endpointOf = (brokerId: number) => node.newestImage.brokers.get(brokerId) ?? null;
     const node = await BrokerNode.open({
       brokerId: options.brokerId,
       directory: options.directory,
