@@ -1,6 +1,7 @@
 import { describeTopicConfig } from '../../config.js';
 import { VarveError } from '../../errors.js';
 import { topicNameProblem } from '../../format/topic-name.js';
+import type { MetadataImage } from '../../metadata/image.js';
 import type { ConfigResource } from '../../metadata/records.js';
 import { KafkaError } from '../../protocol/error-codes.js';
 import { topicConfigOf } from '../broker-config.js';
@@ -208,8 +209,25 @@ function requireKnown(name: string): void {
   });
 }
 
+const WAIT_MS = 1000;
+
+function isInForce(image: MetadataImage, its: Alteration): boolean {
+  const { changes, replaceAll, resource, resourceName } = its;
+  const config =
+    resource === 'topic'
+      ? image.topics.get(resourceName)?.config
+      : image.configOf('broker', resourceName);
+  // A topic that is gone has nothing to wait for.
+  if (config === undefined) return true;
+  if (replaceAll && !Object.keys(config).every((name) => Object.hasOwn(changes, name)))
+    return false;
+  return Object.entries(changes).every(([name, value]) =>
+    value === null ? !Object.hasOwn(config, name) : config[name] === value,
+  );
+}
+
 async function submit(
-  { controller, onEvent }: BrokerServices,
+  { controller, metadata, onEvent }: BrokerServices,
   wanted: readonly Alteration[],
   validateOnly: boolean,
 ): Promise<Result[]> {
@@ -223,6 +241,16 @@ async function submit(
       })),
       validateOnly,
     });
+    const done = new Set(
+      answers
+        .filter(({ errorCode }) => errorCode === KafkaError.NONE)
+        .map(({ resource, name }) => `${resource}/${name}`),
+    );
+    if (!validateOnly && done.size > 0) {
+      // So that it is in force here when the client hears of it.
+      const made = wanted.filter((its) => done.has(`${its.resource}/${its.resourceName}`));
+      await metadata.waitFor((image) => made.every((its) => isInForce(image, its)), WAIT_MS);
+    }
     return answers.map(({ resource, name, errorCode, errorMessage }) => ({
       resourceType: resource === 'topic' ? ResourceType.TOPIC : ResourceType.BROKER,
       resourceName: name,

@@ -38,7 +38,7 @@ export const createTopics: Handler<'CreateTopics'> = async (services, request, {
     const errorMessage = 'Duplicate topic name.';
     results.push({ name, errorCode: KafkaError.INVALID_REQUEST, errorMessage });
   }
-  const total = wanted.reduce((sum, { partitions }) => sum + partitions, 0);
+  const total = wanted.reduce((sum, its) => sum + (its.assignments?.length ?? its.partitions), 0);
   if (total > MOST_PARTITIONS_AT_ONCE) {
     const errorMessage = `${total} partitions in one request: at most ${MOST_PARTITIONS_AT_ONCE} are made at once`;
     for (const { name } of wanted) {
@@ -130,13 +130,7 @@ function definition(services: BrokerServices, topic: CreatableTopic): Definition
       );
     }
     const replicas = replicasByPartition(topic);
-    return {
-      name,
-      partitions: replicas.length,
-      replicationFactor: replicas[0]?.length ?? 0,
-      assignments: replicas,
-      config,
-    };
+    return { name, partitions: -1, replicationFactor: -1, assignments: replicas, config };
   }
   const { current } = services.settings;
   const partitions = numPartitions === -1 ? current.numPartitions : numPartitions;
