@@ -152,12 +152,6 @@ describe('requests', () => {
       'Metadata: malformed message',
     ],
     [
-      'bytes after the body',
-      [0, 0, 0, 11, 0, 16, 0, 0, 0, 0, 0, 7, 255, 255, 1],
-      'invalid-request',
-      '1 bytes left',
-    ],
-    [
       'a length of zero',
       [0, 0, 0, 0],
       'invalid-request',
