@@ -37,6 +37,21 @@ export function writeFully(
   }
 }
 
+/** Both, one behind the other, in one call where the system takes it all. */
+export function writePartsFully(
+  fd: number,
+  head: Uint8Array,
+  body: Uint8Array,
+  position: number,
+): void {
+  const done = fs.writevSync(fd, [head, body], position);
+  if (done < head.length) writeFully(fd, head, done, head.length - done, position + done);
+  const inBody = Math.max(0, done - head.length);
+  if (inBody < body.length) {
+    writeFully(fd, body, inBody, body.length - inBody, position + head.length + inBody);
+  }
+}
+
 export async function writeFullyAsync(fd: number, data: Uint8Array): Promise<void> {
   let done = 0;
   while (done < data.length) {

@@ -138,6 +138,15 @@ export class MappedLogFile extends PortableLogFile {
     this.#space.inUse = false;
   }
 
+  override appendParts(head: Uint8Array, body: Uint8Array): boolean {
+    const bytes = head.length + body.length;
+    if (this.at + bytes <= this.#limit) return false;
+    this.assertAppendable(bytes);
+    if (this.#prepare(bytes)) return false;
+    this.#leaveMapping();
+    return super.appendParts(head, body);
+  }
+
   override window(position: number, length: number): Window {
     const tail = this.#space.mapping;
     const end = position + length;
@@ -193,9 +202,10 @@ export class MappedLogFile extends PortableLogFile {
   }
 
   override async seal(): Promise<void> {
+    // A flush meanwhile must not make the file longer again.
+    this.#blocks = null;
     await super.seal();
     this.#complete = true;
-    this.#blocks = null;
   }
 
   protected override endAppend(): void {

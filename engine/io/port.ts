@@ -131,6 +131,13 @@ export interface LogFile {
   commit(bytes: number): void;
 
   /**
+   * Where it is there: appends `head` and then `body` straight from where they lie, with the promises of `commit`,
+   * if that is cheaper than to copy them into `buffer`. False: nothing has happened, `reserve` is the way. A
+   * reservation made before is gone.
+   */
+  appendParts?(head: Uint8Array, body: Uint8Array): boolean;
+
+  /**
    * A window for looking, not for keeping: it holds at least positions [position, position + length)
    * and is valid until the next call of any method of this object, or the next await. `length` must
    * end at or below `size`. May hold more: the implementation chooses how much it maps or reads ahead.

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { assert } from '../assert.js';
 import { VarveError } from '../errors.js';
-import { fdatasync, ftruncate, readFully, writeFully } from './descriptor-io.js';
+import { fdatasync, ftruncate, readFully, writeFully, writePartsFully } from './descriptor-io.js';
 import type { DescriptorCache, FileHandle } from './descriptors.js';
 import { closedError, ioError, readOnlyError } from './io-error.js';
 import type { LogFile, OpenLogOptions, Window } from './port.js';
@@ -9,6 +9,8 @@ import type { ReadBudget } from './read-budget.js';
 import type { Scratch, ScratchPool } from './scratch.js';
 
 const FIRST_READ_BYTES = 16 * 1024;
+/** Below this a copy costs less than the longer system call. */
+const PARTS_BYTES = 16 * 1024;
 const MAX_READ_AHEAD_BYTES = 1024 * 1024;
 export const EMPTY = Buffer.alloc(0);
 export const EMPTY_VIEW = new DataView(EMPTY.buffer, 0, 0);
@@ -75,10 +77,24 @@ export class PortableLogFile implements LogFile {
   commit(bytes: number): void {
     this.assertOpen();
     assert(bytes >= 0 && bytes <= this.reserved, 'a commit stays within its reservation');
+    this.#write(bytes, (fd) => writeFully(fd, this.buffer, 0, bytes, this.size));
+    this.returnScratch();
+  }
+
+  appendParts(head: Uint8Array, body: Uint8Array): boolean {
+    const bytes = head.length + body.length;
+    if (bytes < PARTS_BYTES) return false;
+    this.assertAppendable(bytes);
+    this.returnScratch();
+    this.#write(bytes, (fd) => writePartsFully(fd, head, body, this.size));
+    return true;
+  }
+
+  #write(bytes: number, write: (fd: number) => void): void {
     const end = this.size + bytes;
     this.length.bytes = Math.max(this.length.bytes, end);
     try {
-      writeFully(this.file.fd(), this.buffer, 0, bytes, this.size);
+      write(this.file.fd());
     } catch (error) {
       // A part may have been written: it must not turn up behind a shorter batch later.
       this.strayTail = true;
@@ -87,7 +103,6 @@ export class PortableLogFile implements LogFile {
     }
     this.size = end;
     this.reserved = 0;
-    this.returnScratch();
   }
 
   window(position: number, length: number): Window {

@@ -13,10 +13,11 @@ import {
   sizeInBytes,
 } from '../format/batch-header.js';
 import { BatchOptions, batchSizeBound, writeBatch } from '../format/batch-writer.js';
-import { BATCH_OVERHEAD } from '../format/layout.js';
+import { BATCH_OVERHEAD, CRC_AT } from '../format/layout.js';
 import type { ProducerSnapshotEntry } from '../format/producer-snapshot.js';
 import { recordSizeBound, timestampOf } from '../format/record-encoder.js';
 import { openFileSystem } from '../io/index.js';
+import type { LogFile } from '../io/port.js';
 import type { LogRecord, RecordInput } from '../types.js';
 import { checkTimestamp, validateBatches } from './batch-validation.js';
 import {
@@ -103,6 +104,8 @@ export class PartitionLog {
   readonly #batch = new BatchOptions();
   readonly #incoming = { bytes: 0, lastOffset: 0, maxTimestampMs: -1 };
   readonly #now: () => number;
+  /** The start of a ready batch, with offset and epoch assigned. */
+  readonly #head = newHead();
   /** Durable appends of this turn that are not in the log yet: `#current` puts them there. */
   readonly #joined: JoinedBatch;
   #endingJoined = false;
@@ -421,22 +424,36 @@ export class PartitionLog {
       const isNear = plan.lastOffset - state.nextOffset <= MAX_OFFSET_SPAN;
       segment = this.#roll(reason, source.length, isNear ? state.nextOffset : plan.baseOffset);
     }
-    const file = segment.file;
-    file.reserve(source.length);
-    const { buffer, view, at } = file;
-    buffer.set(source, at);
-    if (assigns) this.#assign(buffer, view, at, source.length, now);
-    try {
-      file.commit(source.length);
-    } catch (error) {
-      erase(buffer, at);
-      throw error;
+    if (!assigns || !this.#appendOneReady(segment.file, source, sourceView)) {
+      const { file } = segment;
+      file.reserve(source.length);
+      const { buffer, view, at } = file;
+      buffer.set(source, at);
+      if (assigns) this.#assign(buffer, view, at, source.length, now);
+      try {
+        file.commit(source.length);
+      } catch (error) {
+        erase(buffer, at);
+        throw error;
+      }
     }
     this.#acceptBatches(segment, sourceView, assigns, now);
     // A follower was perhaps leader of a later epoch, of which nothing is left.
     if (!assigns) this.#leaderEpoch = state.epochs.latestEpoch;
     this.#appended(plan.lastOffset + 1, plan.records);
     return new AppendResult(plan.baseOffset, plan.lastOffset, false);
+  }
+
+  /** A single large batch is written from where it lies, but for the fields that the log sets. False: not done. */
+  #appendOneReady(file: LogFile, source: Buffer, view: DataView): boolean {
+    const { config } = this.#state.context;
+    if (file.appendParts === undefined || config.messageTimestampType !== 'CreateTime')
+      return false;
+    if (sizeInBytes(view, 0) !== source.length) return false;
+    const head = this.#head;
+    source.copy(head.buffer, 0, 0, CRC_AT);
+    assignOffsetAndEpoch(head.view, 0, this.#state.nextOffset, this.#leaderEpoch);
+    return file.appendParts(head.buffer, source.subarray(CRC_AT));
   }
 
   #planOf(view: DataView, length: number, assigns: boolean, now: number) {
@@ -989,6 +1006,11 @@ export class PartitionLog {
     if (segment !== undefined && !segment.isActive)
       this.#durability.inBackground(segment.saveIndexes());
   }
+}
+
+function newHead(): { readonly buffer: Buffer; readonly view: DataView } {
+  const buffer = Buffer.alloc(CRC_AT);
+  return { buffer, view: new DataView(buffer.buffer, buffer.byteOffset, buffer.length) };
 }
 
 /** Makes the bytes behind the data unrecognisable as a batch. */
