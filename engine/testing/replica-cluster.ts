@@ -121,6 +121,8 @@ export class ReplicaCluster {
   readonly fetches = new Map<number, number>();
   /** What `alterPartitions` answers instead of deciding; null: it decides. */
   refuseIsr: number | 'unreachable' | null = null;
+  /** How long the controller's answer to `alterPartitions` takes after its decision. */
+  answerDelayMs: () => number = () => 0;
   /** Changed answers on their way to a follower. */
   tamper: ((response: FetchPartitionResult, to: number) => FetchPartitionResult) | null = null;
   /** Each change by the controller reaches all brokers at once. */
@@ -345,6 +347,8 @@ export class ReplicaCluster {
       this.#apply([{ type: 'partition', topicId, partition, ...state, isr, partitionEpoch }]);
       return answer(KafkaError.NONE, this.state(topic.name, partition));
     });
+    const delayMs = this.answerDelayMs();
+    if (delayMs > 0) await new Promise<void>((resolve) => this.timers.after(delayMs, resolve));
     if (this.publishes) void this.publish();
     return answers;
   }
