@@ -75,8 +75,9 @@ const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_STOP_TIMEOUT_MS = 30_000;
 const DEFAULT_WAIT_MS = 60_000;
 const LOOK_AGAIN_MS = 1_000;
-/** Leaders go back to their first replicas so soon after those are in sync. */
+/** After a broker came, leaders go back to their first replicas: looked at so soon, and then less and less often. */
 const BALANCE_MS = 500;
+const BALANCE_MAX_MS = 10_000;
 
 /**
  * Brokers as processes on this machine, and in this one the controller that they obey. A broker that dies is started
@@ -301,14 +302,15 @@ export class Cluster {
     return saved;
   }
 
-  /** After brokers came: until every one of them leads what it should, or cannot. */
-  #balanceSoon(): void {
+  /** After brokers came: until every one of them leads what it should. */
+  #balanceSoon(afterMs = BALANCE_MS): void {
     this.#cancelBalance();
     if (this.#closing !== null || !this.controller.config.autoLeaderRebalance) return;
-    this.#cancelBalance = systemTimers.after(BALANCE_MS, () => {
+    this.#cancelBalance = systemTimers.after(afterMs, () => {
       const again = (): void => {
-        const counts = countPartitions(this.controller.image);
-        if (counts.movedLeaders + counts.underReplicated > 0) this.#balanceSoon();
+        const { movedLeaders, underReplicated } = countPartitions(this.controller.image);
+        if (movedLeaders + underReplicated === 0) return;
+        this.#balanceSoon(Math.min(2 * afterMs, BALANCE_MAX_MS));
       };
       // A controller that has stopped has said so already.
       this.#balance().then(again, () => undefined);
