@@ -16,6 +16,8 @@ export interface ClientConnectionOptions {
   readonly tls: tls.ConnectionOptions | null;
   readonly connectTimeoutMs: number;
   readonly maxResponseBytes: number;
+  /** Null: answers are the caller's to keep. Else an answer to Fetch is valid until the next Fetch is sent. */
+  readonly fetchBuffers: FrameBuffers | null;
   readonly timers: Timers;
   readonly monotonicMs: () => number;
   /** Called once, when the connection is of no use any more. Not before `open` has resolved. */
@@ -39,7 +41,6 @@ interface Pending {
 /** How late a missing answer may be noticed. */
 const DEADLINE_CHECK_MS = 50;
 const NO_LIMIT = new MemoryBudget(Number.MAX_SAFE_INTEGER);
-/** Answers are the caller's to keep, so their memory is not used again. */
 const NOT_KEPT = new FrameBuffers(0);
 
 /** One connection to a broker. Requests are pipelined; answers find theirs by correlation id. */
@@ -52,13 +53,14 @@ export class ClientConnection implements Receiver {
   #cancelCheck: (() => void) | null = null;
   #failure: VarveError | null = null;
   #isOpen = false;
+  #lastFetched: Frame | null = null;
 
   private constructor(options: ClientConnectionOptions) {
     this.#options = options;
     this.reader = new FrameReader({
       maxFrameBytes: options.maxResponseBytes,
       budget: NO_LIMIT,
-      buffers: NOT_KEPT,
+      buffers: options.fetchBuffers ?? NOT_KEPT,
       deliver: (frame) => this.#deliver(frame),
       resumed: () => {},
       failed: (error) => this.close(error),
@@ -191,7 +193,11 @@ export class ClientConnection implements Receiver {
 
   #send<N extends ApiName>(api: N, version: number, body: RequestInputOf<N>): number {
     const correlationId = this.#nextCorrelationId;
-    const { clientId } = this.#options;
+    const { clientId, fetchBuffers } = this.#options;
+    if (api === 'Fetch' && this.#lastFetched !== null) {
+      fetchBuffers?.recycle(this.#lastFetched.bytes);
+      this.#lastFetched = null;
+    }
     const chunks = encodeRequest(api, version, { correlationId, clientId }, body);
     this.#nextCorrelationId = (correlationId + 1) & 0x7fffffff;
     const socket = this.#socket;
@@ -207,6 +213,7 @@ export class ClientConnection implements Receiver {
     const pending = this.#pending.get(correlationId);
     if (pending === undefined) return;
     this.#pending.delete(correlationId);
+    if (pending.api === 'Fetch' && frame.isOwned) this.#lastFetched = frame;
     try {
       pending.resolve(decodeResponse(pending.api, pending.version, frame.bytes).body);
     } catch (error) {

@@ -9,6 +9,7 @@ import {
 } from '../protocol/messages/index.js';
 import { systemTimers, type Timers } from '../timers.js';
 import { aborted, ClientConnection, network, type RequestOptions } from './client-connection.js';
+import { FrameBuffers } from './frame-buffers.js';
 import { authenticate, type ClientSaslOptions } from './sasl/client.js';
 
 export interface WireClientOptions {
@@ -25,6 +26,11 @@ export interface WireClientOptions {
   /** Of each request that does not say otherwise, and of each step of logging in. 30 s. */
   readonly requestTimeoutMs?: number;
   readonly maxResponseBytes?: number;
+  /**
+   * Memory of answers to Fetch is used again: each is valid until the next Fetch is asked for, so they must
+   * not be pipelined. Saves the page faults of fresh memory, two fifths of the work of a megabyte. Default false.
+   */
+  readonly reusesFetchMemory?: boolean;
   /** After a failure to connect the next attempt waits for so long, twice as long each time. 50 ms. */
   readonly reconnectBackoffMs?: number;
   /** At most. 1 s. */
@@ -40,6 +46,7 @@ const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_BACKOFF_MS = 50;
 const DEFAULT_BACKOFF_MAX_MS = 1000;
 const DEFAULT_MAX_RESPONSE_BYTES = 0x7fffffff;
+const MAX_IDLE_FETCH_BYTES = 32 * 1024 * 1024;
 
 interface Session {
   readonly connection: ClientConnection;
@@ -56,6 +63,7 @@ interface Session {
  */
 export class WireClient {
   readonly #options: WireClientOptions;
+  readonly #fetchBuffers: FrameBuffers | null;
   readonly #timers: Timers;
   readonly #monotonicMs: () => number;
   #session: Session | null = null;
@@ -68,6 +76,8 @@ export class WireClient {
 
   constructor(options: WireClientOptions) {
     this.#options = options;
+    this.#fetchBuffers =
+      options.reusesFetchMemory === true ? new FrameBuffers(MAX_IDLE_FETCH_BYTES) : null;
     this.#timers = options.timers ?? systemTimers;
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
   }
@@ -173,6 +183,7 @@ export class WireClient {
           tls: options.tls ?? null,
           connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
           maxResponseBytes: options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES,
+          fetchBuffers: this.#fetchBuffers,
           timers: this.#timers,
           monotonicMs: this.#monotonicMs,
           onClosed: () => {

@@ -1,11 +1,11 @@
 const SMALLEST_SHIFT = 14;
-const LARGEST_SHIFT = 22;
+const LARGEST_SHIFT = 24;
 const SMALLEST_BYTES = 1 << SMALLEST_SHIFT;
 const LARGEST_BYTES = 1 << LARGEST_SHIFT;
 
 /**
  * Memory for frames, used again. Fresh memory of a megabyte costs more in page faults than the copy into it
- * (measured in decision 0006), so buffers of 16 KiB to 4 MiB are kept, in sizes of powers of two.
+ * (measured in decision 0006), so buffers of 16 KiB to 16 MiB are kept, in sizes of powers of two.
  */
 export class FrameBuffers {
   readonly #free: Buffer[][] = [];

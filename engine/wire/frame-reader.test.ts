@@ -219,7 +219,7 @@ describe('frame buffers', () => {
     expect(buffers.idleBytes).toBe(0);
   });
 
-  test.each([1, 16_383, 16_384, 16_385, 1 << 22, (1 << 22) + 1])(
+  test.each([1, 16_383, 16_384, 16_385, 1 << 24, (1 << 24) + 1])(
     'gives exactly %d bytes',
     (bytes) => {
       const buffers = new FrameBuffers(1 << 24);

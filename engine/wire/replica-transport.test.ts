@@ -85,3 +85,23 @@ test('follows a broker to its new port; without an address or after close it rej
   leader.close();
   await expect(leader.fetch({}, never)).rejects.toMatchObject({ code: 'CLOSED' });
 });
+
+test('fetched memory is used again by the next fetch, and by nothing else', async () => {
+  const { port, handler } = await started();
+  let round = 0;
+  handler.script.Fetch = () => ({
+    responses: [{ partitions: [{ partitionIndex: 0, records: Buffer.alloc(200_000, ++round) }] }],
+  });
+  const leader = new TcpReplicaTransport({
+    endpointOf: () => ({ host: '127.0.0.1', port }),
+  }).connect(1);
+  opened.push(leader);
+  const memory: ArrayBufferLike[] = [];
+  for (let i = 1; i <= 6; i++) {
+    const records = (await leader.fetch({}, never)).responses[0]!.partitions[0]!.records!;
+    await leader.listOffsets({ topics: [] }, never);
+    expect(records.every((byte) => byte === i)).toBe(true);
+    memory.push(records.buffer);
+  }
+  expect(new Set(memory).size).toBe(1);
+});

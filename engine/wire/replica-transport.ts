@@ -18,14 +18,17 @@ export interface TcpReplicaTransportOptions {
     brokerId: number,
   ) => { readonly host: string; readonly port: number } | null;
   /** How to connect. A follower's fetch waits at the leader, so `requestTimeoutMs` must exceed its `maxWaitMs`. */
-  readonly client?: Omit<WireClientOptions, 'host' | 'port' | 'negotiate'>;
+  readonly client?: Omit<WireClientOptions, 'host' | 'port' | 'negotiate' | 'reusesFetchMemory'>;
 }
 
 /** Brokers of one cluster run the same code, so they need not ask each other for versions. */
 const FETCH_VERSION = 17;
 const LIST_OFFSETS_VERSION = 9;
 
-/** Followers' way to their leaders, over the same listener that clients use or one of its own. */
+/**
+ * Followers' way to their leaders, over the same listener that clients use or one of its own. The records of a fetch
+ * are valid until the next fetch of the same connection: followers append them before they ask for more.
+ */
 export class TcpReplicaTransport implements ReplicaTransport {
   readonly #options: TcpReplicaTransportOptions;
 
@@ -92,6 +95,7 @@ class TcpReplicaConnection implements ReplicaConnection {
         ...this.#options.client,
         ...at,
         negotiate: false,
+        reusesFetchMemory: true,
       });
       this.#endpoint = endpoint;
     }
