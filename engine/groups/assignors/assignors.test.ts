@@ -299,7 +299,7 @@ test.each(Object.values(ASSIGNORS).filter(({ isCooperative }) => !isCooperative)
       fc.property(roundsArbitrary, (rounds) => {
         play(assignor, rounds, checkComplete);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   },
 );
@@ -320,7 +320,7 @@ test('sticky: balanced, and nothing moved that could have stayed', () => {
         }
       });
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 
@@ -348,7 +348,7 @@ test('sticky, all wanting the same: as few moves as an even share allows', () =>
         expect(stayed).toHaveLength(most);
       });
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 
@@ -375,7 +375,7 @@ test('cooperative-sticky: nothing is given that another still has, and a few rou
         previous = JSON.stringify(show(assignment));
       });
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 
