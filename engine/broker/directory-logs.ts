@@ -97,7 +97,10 @@ export class DirectoryLogs implements LogProvider {
     ]);
   }
 
-  /** Puts defaults in force that changed while the broker runs, for every topic here. */
+  /**
+   * Puts defaults in force that changed while the broker runs, for every topic here. Fails as the first topic does
+   * that cannot take them; the others have.
+   */
   async setCommonConfig(common: Config): Promise<void> {
     this.#common = common;
     const topics = [...this.#own].map(([topic, { topicId, config }]) => ({
@@ -106,7 +109,16 @@ export class DirectoryLogs implements LogProvider {
       partitions: [],
       config: this.#merged(config),
     }));
-    if (topics.length > 0) await this.#directory.hostPartitions(topics);
+    if (topics.length === 0) return;
+    const failures: unknown[] = [];
+    await this.#directory.hostPartitions(topics).catch(async () => {
+      for (const topic of topics) {
+        await this.#directory.hostPartitions([topic]).catch((error: unknown) => {
+          failures.push(error);
+        });
+      }
+    });
+    if (failures.length > 0) throw failures[0];
   }
 
   hosted(): Iterable<HostedPartition> {

@@ -1,5 +1,3 @@
-import type { ApiName } from '../protocol/messages/index.js';
-
 /** What happened in a broker, for logs and metrics: one line an event. */
 export type BrokerEvent =
   | { readonly kind: 'registered'; readonly brokerEpoch: number; readonly wasCleanStop: boolean }
@@ -36,5 +34,4 @@ export type BrokerEvent =
       readonly errorMessage: string | null;
     }
   /** The controller could not be asked. */
-  | { readonly kind: 'controller-failed'; readonly cause: unknown }
-  | { readonly kind: 'request-failed'; readonly api: ApiName; readonly cause: unknown };
+  | { readonly kind: 'controller-failed'; readonly cause: unknown };

@@ -49,8 +49,12 @@ export class PartitionHosting {
     this.#requests = requests;
   }
 
-  host(hosted: readonly HostedTopic[]): Promise<HostFailure[]> {
-    for (const { topic, partitions } of hosted) requireHostable(topic, partitions);
+  async host(hosted: readonly HostedTopic[]): Promise<HostFailure[]> {
+    for (const { topic, partitions, config } of hosted) {
+      requireHostable(topic, partitions);
+      // Before anything is changed: what is refused half-way would leave topics without their logs.
+      effectiveConfig(this.#parts.defaults, toOverrides(config));
+    }
     return this.#requests.run(async () => {
       const { catalog, defaults, environment, topics } = this.#parts;
       const strays = hosted

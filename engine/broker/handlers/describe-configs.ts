@@ -12,23 +12,42 @@ import {
   describeTopic,
 } from '../config-entries.js';
 import type { BrokerServices } from '../services.js';
-import { type Handler, type RefusedWith, refusal } from './answers.js';
+import { type Handler, type RefusedWith, refusal, refusalOf } from './answers.js';
 
 /** Kafka: ConfigResource.Type. */
 export const ResourceType = { TOPIC: 2, BROKER: 4, GROUP: 32 } as const;
 
 /** Kafka: ConfigHelper.handleDescribeConfigsRequest. */
-export const describeConfigs: Handler<'DescribeConfigs'> = (services, request) => ({
-  results: request.resources.map((resource) => describe(services, request, resource)),
-});
+export const describeConfigs: Handler<'DescribeConfigs'> = (services, request) => {
+  // Each description is much larger than its request: one that is repeated a thousand times is refused.
+  const seen = new Set<string>();
+  return {
+    results: request.resources.map((resource) => {
+      const { resourceType, resourceName } = resource;
+      const key = `${resourceType}/${resourceName}`;
+      if (seen.has(key)) {
+        const why = refusal(KafkaError.INVALID_REQUEST, 'Each resource must appear at most once.');
+        return { resourceType, resourceName, ...why };
+      }
+      seen.add(key);
+      return describe(services, request, resource);
+    }),
+  };
+};
 
 function describe(
   services: BrokerServices,
   { includeSynonyms, includeDocumentation }: DescribeConfigsRequest,
   { resourceType, resourceName, configurationKeys }: DescribeConfigsResource,
 ): DescribeConfigsResultInput {
-  const entries = entriesOf(services, resourceType, resourceName);
-  if (!Array.isArray(entries)) return { resourceType, resourceName, ...(entries as RefusedWith) };
+  let entries: readonly ConfigEntry[] | RefusedWith;
+  try {
+    entries = entriesOf(services, resourceType, resourceName);
+  } catch (error) {
+    // A topic's settings can come to contradict defaults that were changed since.
+    entries = refusalOf(error);
+  }
+  if ('errorCode' in entries) return { resourceType, resourceName, ...entries };
   const all = configurationKeys === null || configurationKeys.length === 0;
   const wanted = new Set(configurationKeys);
   return {

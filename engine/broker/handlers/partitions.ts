@@ -60,31 +60,37 @@ export const createPartitions: Handler<'CreatePartitions'> = async (services, re
   return { results };
 };
 
-/** Kafka: KafkaApis.handleDeleteRecordsRequest. */
+/** As in Kafka, of a partition that is named twice the last counts. Kafka: KafkaApis.handleDeleteRecordsRequest. */
 export const deleteRecords: Handler<'DeleteRecords'> = async (services, request) => {
   const { metadata, replicas } = services;
-  const wanted: DeleteRecordsPartition[] = [];
-  const asked = new Map<string, Map<number, DeleteRecordsPartitionResultInput>>();
+  const asked = new Map<string, Map<number, number>>();
   for (const { name, partitions } of request.topics) {
-    const results = asked.get(name) ?? new Map<number, DeleteRecordsPartitionResultInput>();
-    asked.set(name, results);
-    for (const { partitionIndex, offset } of partitions) {
-      const isKnown = metadata.image.partition(name, partitionIndex) !== undefined;
-      const errorCode = KafkaError.UNKNOWN_TOPIC_OR_PARTITION;
-      // As in Kafka, of a partition that is named twice the last counts.
-      results.set(partitionIndex, { partitionIndex, lowWatermark: -1, errorCode });
-      const at = wanted.findIndex((w) => w.topic === name && w.partition === partitionIndex);
-      if (at >= 0) wanted.splice(at, 1);
-      if (isKnown) wanted.push({ topic: name, partition: partitionIndex, offset });
+    const offsets = asked.get(name) ?? new Map<number, number>();
+    asked.set(name, offsets);
+    for (const { partitionIndex, offset } of partitions) offsets.set(partitionIndex, offset);
+  }
+  const wanted: DeleteRecordsPartition[] = [];
+  const topics = [...asked].map(([name, offsets]) => {
+    const results = new Map<number, DeleteRecordsPartitionResultInput>();
+    for (const [partition, offset] of offsets) {
+      const isKnown = metadata.image.partition(name, partition) !== undefined;
+      if (isKnown) wanted.push({ topic: name, partition, offset });
+      results.set(partition, {
+        partitionIndex: partition,
+        lowWatermark: -1,
+        errorCode: KafkaError.UNKNOWN_TOPIC_OR_PARTITION,
+      });
+    }
+    return { name, results };
+  });
+  if (wanted.length > 0) {
+    const timeoutMs = Math.max(0, request.timeoutMs);
+    const byTopic = new Map(topics.map(({ name, results }) => [name, results]));
+    for (const result of await replicas.deleteRecords(wanted, { timeoutMs })) {
+      byTopic.get(result.topic)?.set(result.partitionIndex, result);
     }
   }
-  if (wanted.length > 0) {
-    const done = await replicas.deleteRecords(wanted, {
-      timeoutMs: Math.max(0, request.timeoutMs),
-    });
-    for (const result of done) asked.get(result.topic)?.set(result.partitionIndex, result);
-  }
   return {
-    topics: [...asked].map(([name, results]) => ({ name, partitions: [...results.values()] })),
+    topics: topics.map(({ name, results }) => ({ name, partitions: [...results.values()] })),
   };
 };

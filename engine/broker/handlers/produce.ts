@@ -11,9 +11,6 @@ import type { BrokerServices } from '../services.js';
 import { Endpoints, type Handler, isInternalTopic, type RefusedWith, refusal } from './answers.js';
 import { onlyBatch } from './produce-records.js';
 
-/** The client id that Kafka lets write into internal topics. Kafka: AdminUtils.ADMIN_CLIENT_ID. */
-const ADMIN_CLIENT_ID = '__admin_client';
-
 /** Errors of partitions that were not passed on, in the order of the request; null for those that were. */
 type Refusals = (PartitionProduceResponseInput | null)[];
 
@@ -24,8 +21,7 @@ export const produce: Handler<'Produce'> = (services, request, context) => {
   let position = 0;
   for (const { name, partitionData } of request.topicData) {
     for (const { index, records } of partitionData) {
-      const taken =
-        check(services, request, context, name, index) ?? onlyBatch(records, context.apiVersion);
+      const taken = check(services, request, name, index) ?? onlyBatch(records, context.apiVersion);
       if (taken instanceof Uint8Array) {
         accepted.push({ topic: name, partition: index, records: taken });
         refusals?.push(null);
@@ -38,8 +34,7 @@ export const produce: Handler<'Produce'> = (services, request, context) => {
   }
   if (accepted.length === 0) return answer(services, request, context, [], refusals);
   const { acks, timeoutMs } = request;
-  const origin = context.clientId === ADMIN_CLIENT_ID ? 'coordinator' : 'client';
-  const results = services.replicas.produce(accepted, { acks, timeoutMs, origin });
+  const results = services.replicas.produce(accepted, { acks, timeoutMs });
   if (results instanceof Promise) {
     return results.then((done) => answer(services, request, context, done, refusals));
   }
@@ -49,7 +44,6 @@ export const produce: Handler<'Produce'> = (services, request, context) => {
 function check(
   services: BrokerServices,
   { acks, transactionalId }: ProduceRequest,
-  { clientId }: RequestContext,
   topic: string,
   partition: number,
 ): RefusedWith | null {
@@ -59,7 +53,8 @@ function check(
   if (acks < -1 || acks > 1) {
     return refusal(KafkaError.INVALID_REQUIRED_ACKS, `acks is ${acks}: 0, 1 or -1 (all)`);
   }
-  if (isInternalTopic(topic) && clientId !== ADMIN_CLIENT_ID) {
+  // Kafka lets clients in that call themselves `__admin_client`; anybody could.
+  if (isInternalTopic(topic)) {
     return refusal(KafkaError.INVALID_TOPIC_EXCEPTION, `${topic} is internal`);
   }
   if (transactionalId !== null) {

@@ -45,13 +45,21 @@ type PartitionOfProducers = NonNullable<
   NonNullable<DescribeProducersResponseInput['topics']>[number]['partitions']
 >[number];
 
-/** Kafka: KafkaApis.handleDescribeProducersRequest. */
-export const describeProducers: Handler<'DescribeProducers'> = (services, request) => ({
-  topics: request.topics.map(({ name, partitionIndexes }) => ({
-    name,
-    partitions: partitionIndexes.map((index) => producersOf(services, name, index)),
-  })),
-});
+/** Each partition is described once. Kafka: KafkaApis.handleDescribeProducersRequest. */
+export const describeProducers: Handler<'DescribeProducers'> = (services, request) => {
+  const asked = new Map<string, Set<number>>();
+  for (const { name, partitionIndexes } of request.topics) {
+    const indexes = asked.get(name) ?? new Set();
+    asked.set(name, indexes);
+    for (const index of partitionIndexes) indexes.add(index);
+  }
+  return {
+    topics: [...asked].map(([name, indexes]) => ({
+      name,
+      partitions: [...indexes].map((index) => producersOf(services, name, index)),
+    })),
+  };
+};
 
 function producersOf(
   { metadata, replicas }: BrokerServices,
