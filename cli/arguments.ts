@@ -39,3 +39,39 @@ export function timestamp(text: string): number {
     'It is milliseconds since 1970, or a date such as 2024-01-31T12:00:00Z.',
   );
 }
+
+/** Parser of an option that may be given several times: `name=value`, the value may be empty or hold more of `=`. */
+export function nameAndValue(
+  text: string,
+  before: Readonly<Record<string, string>> | undefined,
+): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('It is name=value.');
+  const name = text.slice(0, at).trim();
+  if (before !== undefined && Object.hasOwn(before, name)) {
+    throw new InvalidArgumentError(`${name} is given twice.`);
+  }
+  return { ...before, [name]: text.slice(at + 1) };
+}
+
+/** Parser of an option that may be given several times. */
+export function several(text: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), text];
+}
+
+/** Parser of a whole number of at least `least`. */
+export function wholeNumberFrom(least: number, most = 0x7fff_ffff): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** Parser of a text between fields; `\t`, `\n`, `\0` and `\\` stand for what they do elsewhere. */
+export function separator(text: string): string {
+  const escapes: Readonly<Record<string, string>> = { t: '\t', n: '\n', '0': '\0', '\\': '\\' };
+  const plain = text.replace(/\\(.)/g, (all, name: string) => escapes[name] ?? all);
+  if (plain === '') throw new InvalidArgumentError('It cannot be empty.');
+  return plain;
+}

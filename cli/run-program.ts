@@ -1,5 +1,6 @@
 import { type Command, CommanderError } from 'commander';
 import { isVarveError, VarveError } from '../engine/errors.js';
+import { RemoteError } from './client/client-error.js';
 
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -39,6 +40,10 @@ function report(error: unknown): number {
   if (error instanceof UsageError) {
     process.stderr.write(`varve: ${error.message}\n`);
     return EXIT.usage;
+  }
+  if (error instanceof RemoteError) {
+    process.stderr.write(`varve: ${error.message} [${error.code}]\n`);
+    return EXIT.failed;
   }
   if (isVarveError(error)) {
     process.stderr.write(`varve: ${error.message} [${error.code}]\n`);

@@ -1,11 +1,11 @@
-import { createReadStream, statSync } from 'node:fs';
 import { isVarveError, VarveError } from '../../engine/errors.js';
 import { BATCH_OVERHEAD, MAX_RECORD_OVERHEAD } from '../../engine/format/layout.js';
 import { PartitionLog } from '../../engine/log/partition-log.js';
 import type { CompressionType } from '../../engine/types.js';
+import { openInput } from '../input.js';
+import { lines } from '../lines.js';
 import { formatBytes, formatCount, Progress } from '../progress.js';
 import { interruptSignal } from '../run-program.js';
-import { lines } from './lines.js';
 
 export interface AppendCommandOptions {
   /** A file, or `-` for stdin. */
@@ -16,6 +16,8 @@ export interface AppendCommandOptions {
   readonly durable: boolean;
   readonly json: boolean;
 }
+
+const FITS_A_RECORD = 'fit a record (--max-message-bytes less the overhead of a batch)';
 
 /** About what a record takes in a batch beyond its value: short deltas and lengths are one or two bytes each. */
 const RECORD_BYTES = 12;
@@ -45,7 +47,7 @@ export async function appendLines(directory: string, options: AppendCommandOptio
   };
   try {
     const limit = options.maxMessageBytes - BATCH_OVERHEAD - MAX_RECORD_OVERHEAD;
-    for await (const some of lines(input, limit)) {
+    for await (const some of lines(input, limit, FITS_A_RECORD)) {
       clearTimeout(linger);
       for (const line of some) {
         if (appender.isFull(line)) await appender.send();
@@ -74,27 +76,6 @@ export async function appendLines(directory: string, options: AppendCommandOptio
   }
   if (signal.aborted) throw interrupted(appender, directory);
   report(directory, appender, (performance.now() - startedMs) / 1000, options.json);
-}
-
-async function openInput(
-  path: string,
-): Promise<NodeJS.ReadableStream & { destroy(error?: Error): void }> {
-  if (path === '-') return process.stdin;
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new VarveError('INVALID_ARGUMENT', `cannot read ${path}: it is a directory`);
-  }
-  const stream = createReadStream(path, { highWaterMark: 1 << 20 });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      stream.once('ready', resolve);
-      stream.once('error', reject);
-    });
-  } catch (error) {
-    throw new VarveError('NOT_FOUND', `cannot read ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  return stream;
 }
 
 /** Gathers lines into batches. */

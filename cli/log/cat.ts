@@ -2,9 +2,9 @@ import { baseOffset, isControl } from '../../engine/format/batch-header.js';
 import { RecordCursor } from '../../engine/format/batch-reader.js';
 import { LogInspector } from '../../engine/log/inspect-log.js';
 import { Output } from '../output.js';
+import { recordToJson } from '../record-json.js';
 import { interruptSignal } from '../run-program.js';
 import { inspectionFiles } from './files.js';
-import { recordToJson } from './json.js';
 
 export interface CatCommandOptions {
   readonly fromOffset: number;

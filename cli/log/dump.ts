@@ -9,10 +9,10 @@ import { colors as pc } from '../colors.js';
 import { columns, formatTime } from '../columns.js';
 import { Output } from '../output.js';
 import { plural } from '../progress.js';
+import { recordToJson, recordToText } from '../record-json.js';
 import { FoundDamage, interruptSignal } from '../run-program.js';
 import { type BatchFacts, batchFacts } from './batch-json.js';
 import { inspectionFiles } from './files.js';
-import { recordToJson, recordToText } from './json.js';
 import { namedFileEntries, type SideEntry, sideEntries } from './side-files.js';
 
 export interface DumpCommandOptions {

@@ -14,9 +14,9 @@ import { TimeIndex } from '../../engine/log/time-index.js';
 import { colors as pc } from '../colors.js';
 import { Output } from '../output.js';
 import { Progress } from '../progress.js';
+import { recordToJson, recordToText } from '../record-json.js';
 import { FoundDamage, interruptSignal } from '../run-program.js';
 import { inspectionFiles } from './files.js';
-import { recordToJson, recordToText } from './json.js';
 
 export interface FindCommandOptions {
   /** Exactly one of the three. */

@@ -1,6 +1,6 @@
-import type { LogRecord } from '../../engine/types.js';
-import { colors as pc } from '../colors.js';
-import { formatTime } from '../columns.js';
+import type { LogRecord } from '../engine/types.js';
+import { colors as pc } from './colors.js';
+import { formatTime } from './columns.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
