@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Answer, RequestContext, RequestHandler } from '../broker/request-handler.js';
+import type { Answer, RequestHandler } from '../broker/request-handler.js';
 import { isVarveError } from '../errors.js';
 import { KafkaError } from '../protocol/error-codes.js';
 import {
@@ -15,49 +15,14 @@ import {
   isServed,
   type ResponseOf,
 } from '../protocol/messages/index.js';
+import type { ConnectionIdentity, ConnectionOwner } from './connection-owner.js';
 import { errorAnswer } from './error-answer.js';
-import type { CloseReason, WireEvent } from './events.js';
-import type { FrameBuffers } from './frame-buffers.js';
+import type { CloseReason } from './events.js';
 import { type Frame, FrameReader } from './frame-reader.js';
-import type { WireLimits } from './limits.js';
-import type { MemoryBudget } from './memory-budget.js';
+import { withSasl } from './offer-sasl.js';
 import { type Receiver, receive, unsentBytes } from './receive.js';
+import { RequestScope } from './request-scope.js';
 import type { SaslSession } from './sasl/session.js';
-
-/** What a connection needs of the server it belongs to. */
-export interface ConnectionOwner {
-  readonly handler: RequestHandler;
-  readonly limits: WireLimits;
-  readonly budget: MemoryBudget;
-  readonly buffers: FrameBuffers;
-  /** Monotonic milliseconds, as of the last sweep. */
-  readonly coarseNowMs: number;
-  /** Undefined: requests are not timed. */
-  readonly onRequest: RequestListener | undefined;
-  monotonicMs(): number;
-  after(delayMs: number, run: () => void): () => void;
-  emit(event: WireEvent): void;
-  closed(connection: Connection): void;
-}
-
-/** Told of each request once it has been answered; `responseBytes` 0: it gets no answer. */
-export type RequestListener = (request: {
-  readonly api: ApiName;
-  readonly listenerName: string;
-  readonly requestBytes: number;
-  readonly responseBytes: number;
-  /** From the moment it is decoded until the answer is handed to the socket. */
-  readonly durationMs: number;
-}) => void;
-
-export interface ConnectionIdentity {
-  readonly id: string;
-  readonly clientHost: string;
-  readonly listenerName: string;
-  readonly principal: string;
-  /** Null: the listener does not ask for SASL. */
-  readonly sasl: SaslSession | null;
-}
 
 /** What may wait on one connection while a request is being served: more is left in the socket. */
 const MAX_QUEUED_REQUESTS = 16;
@@ -293,7 +258,11 @@ export class Connection implements Receiver {
 
   #serveRequest<N extends ApiName>(frame: Frame, api: N, header: DecodedRequestHeader): void {
     const { onRequest } = this.#owner;
-    const scope = new Scope(this, header, onRequest === undefined ? 0 : this.#owner.monotonicMs());
+    const scope = new RequestScope(
+      this,
+      header,
+      onRequest === undefined ? 0 : this.#owner.monotonicMs(),
+    );
     let answer: Answer<N> | Promise<Answer<N>>;
     let request: Parameters<RequestHandler['handle']>[2];
     try {
@@ -337,7 +306,7 @@ export class Connection implements Receiver {
     frame: Frame,
     api: N,
     request: unknown,
-    scope: Scope,
+    scope: RequestScope,
     answer: Answer<N>,
   ): void {
     let chunks = NO_CHUNKS;
@@ -354,7 +323,7 @@ export class Connection implements Receiver {
     this.#done(frame, api, scope, chunks, true);
   }
 
-  #threw(frame: Frame, api: ApiName, request: unknown, scope: Scope, cause: unknown): void {
+  #threw(frame: Frame, api: ApiName, request: unknown, scope: RequestScope, cause: unknown): void {
     const version = scope.apiVersion;
     this.#owner.emit({ kind: 'request-failed', ...this.#peer(), api, version, cause });
     let chunks = NO_CHUNKS;
@@ -374,7 +343,7 @@ export class Connection implements Receiver {
   #done(
     frame: Frame,
     api: ApiName,
-    scope: Scope,
+    scope: RequestScope,
     chunks: readonly Buffer[],
     isReusable: boolean,
   ): void {
@@ -567,66 +536,5 @@ export class Connection implements Receiver {
   #peer(): { listenerName: string; clientHost: string; connectionId: string } {
     const { listenerName, clientHost, id } = this.identity;
     return { listenerName, clientHost, connectionId: id };
-  }
-}
-
-/** SASL is the listener's affair, so the handler need not know of it. */
-function withSasl(answer: ResponseOf<'ApiVersions'>): ResponseOf<'ApiVersions'> {
-  const { apiKeys = [] } = answer;
-  const missing = [APIS.SaslHandshake, APIS.SaslAuthenticate].filter(
-    ({ key }) => !apiKeys.some(({ apiKey }) => apiKey === key),
-  );
-  return {
-    ...answer,
-    apiKeys: [
-      ...apiKeys,
-      ...missing.map(({ key, versions }) => ({
-        apiKey: key,
-        minVersion: versions.lowest,
-        maxVersion: versions.highest,
-      })),
-    ].sort((a, b) => a.apiKey! - b.apiKey!),
-  };
-}
-
-/** The context of one request. */
-class Scope implements RequestContext {
-  readonly clientId: string | null;
-  readonly apiVersion: number;
-  readonly correlationId: number;
-  readonly startedMs: number;
-  closing: string | null = null;
-  readonly #connection: Connection;
-
-  constructor(connection: Connection, header: DecodedRequestHeader, startedMs: number) {
-    this.#connection = connection;
-    this.clientId = header.clientId;
-    this.apiVersion = header.apiVersion;
-    this.correlationId = header.correlationId;
-    this.startedMs = startedMs;
-  }
-
-  get clientHost(): string {
-    return this.#connection.identity.clientHost;
-  }
-
-  get principal(): string {
-    return this.#connection.principal;
-  }
-
-  get listenerName(): string {
-    return this.#connection.identity.listenerName;
-  }
-
-  get connectionId(): string {
-    return this.#connection.identity.id;
-  }
-
-  get signal(): AbortSignal {
-    return this.#connection.signal;
-  }
-
-  closeConnection(reason: string): void {
-    this.closing ??= reason;
   }
 }

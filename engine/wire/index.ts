@@ -1,7 +1,7 @@
 /** The Kafka protocol over sockets: server, client, and the way from follower to leader. */
 export { WireClient, type WireClientOptions } from './client.js';
 export type { RequestOptions } from './client-connection.js';
-export type { RequestListener } from './connection.js';
+export type { RequestListener } from './connection-owner.js';
 export type { CloseReason, WireEvent } from './events.js';
 export type { WireLimits } from './limits.js';
 export type { ListenerOptions, ListenerTls } from './listener.js';

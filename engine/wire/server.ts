@@ -3,7 +3,8 @@ import tls from 'node:tls';
 import type { RequestHandler } from '../broker/request-handler.js';
 import { VarveError } from '../errors.js';
 import { systemTimers, type Timers } from '../timers.js';
-import { Connection, type ConnectionOwner, type RequestListener } from './connection.js';
+import { Connection } from './connection.js';
+import type { ConnectionOwner, RequestListener } from './connection-owner.js';
 import type { WireEvent } from './events.js';
 import { FrameBuffers } from './frame-buffers.js';
 import { type WireLimits, wireLimits } from './limits.js';
@@ -166,8 +167,8 @@ export class WireServer implements ConnectionOwner {
     this.#onEvent(event);
   }
 
-  closed(connection: Connection): void {
-    this.#connections.delete(connection);
+  closed(connection: object): void {
+    this.#connections.delete(connection as Connection);
   }
 
   async #listen(options: ListenerOptions): Promise<void> {
