@@ -1,13 +1,13 @@
 import { isVarveError } from '../../errors.js';
 import { OFFSETS_TOPIC } from '../../groups/ports.js';
 import type { MetadataImage } from '../../metadata/image.js';
-import type { BrokerState } from '../../metadata/records.js';
 import { KafkaError, type KafkaErrorCode } from '../../protocol/error-codes.js';
 import { kafkaErrorOf } from '../../protocol/from-varve-error.js';
 import type { ApiName, NodeEndpointInput, RequestOf } from '../../protocol/messages/index.js';
 import type { CurrentLeader } from '../../replication/types.js';
 import type { Answer, RequestContext } from '../request-handler.js';
 import type { BrokerServices } from '../services.js';
+import { aliveBroker } from './topic-description.js';
 
 /** Serves one API. */
 export type Handler<N extends ApiName> = (
@@ -45,12 +45,6 @@ export function refusal(
 /** What the client is told of a failure: a code, and for operating errors what they say. */
 export function refusalOf(error: unknown): RefusedWith {
   return refusal(kafkaErrorOf(error), isVarveError(error) ? error.message : null);
-}
-
-/** A broker that clients can be sent to; null while it is fenced or unknown. */
-export function aliveBroker(image: MetadataImage, brokerId: number): BrokerState | null {
-  const broker = image.brokers.get(brokerId);
-  return broker === undefined || broker.isFenced ? null : broker;
 }
 
 /** Collects the addresses of leaders that an answer names, each once. */

@@ -3,7 +3,8 @@ import { KafkaError, type KafkaErrorCode } from '../../protocol/error-codes.js';
 import type { FindCoordinatorRequest } from '../../protocol/messages/index.js';
 import type { RequestContext } from '../request-handler.js';
 import type { BrokerServices } from '../services.js';
-import { AUTHORIZED_GROUP_OPERATIONS, aliveBroker, type Handler } from './answers.js';
+import { AUTHORIZED_GROUP_OPERATIONS, type Handler } from './answers.js';
+import { aliveBroker } from './topic-description.js';
 
 const GROUP_KEY = 0;
 const KEY_TYPES = ['group', 'transaction', 'share'];

@@ -11,12 +11,11 @@ import type { BrokerServices } from '../services.js';
 import {
   AUTHORIZED_CLUSTER_OPERATIONS,
   AUTHORIZED_TOPIC_OPERATIONS,
-  aliveBroker,
   type Handler,
   isInternalTopic,
   OPERATIONS_NOT_ASKED,
 } from './answers.js';
-import { describePartition, describePartitionV0 } from './topic-description.js';
+import { aliveBroker, describePartition, describePartitionV0 } from './topic-description.js';
 
 /** Kafka: KafkaApis.handleTopicMetadataRequest. */
 export const metadata: Handler<'Metadata'> = (services, request, { apiVersion, clientId }) => {

@@ -1,7 +1,12 @@
 import type { MetadataImage, TopicImage } from '../../metadata/image.js';
-import type { PartitionState } from '../../metadata/records.js';
+import type { BrokerState, PartitionState } from '../../metadata/records.js';
 import { KafkaError, type KafkaErrorCode } from '../../protocol/error-codes.js';
-import { aliveBroker } from './answers.js';
+
+/** A broker that clients can be sent to; null while it is fenced or unknown. */
+export function aliveBroker(image: MetadataImage, brokerId: number): BrokerState | null {
+  const broker = image.brokers.get(brokerId);
+  return broker === undefined || broker.isFenced ? null : broker;
+}
 
 /** A partition as Metadata and DescribeTopicPartitions show it. */
 export interface PartitionView {
