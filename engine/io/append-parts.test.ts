@@ -33,8 +33,10 @@ describe('appending in parts', () => {
     for (let round = 0; round < 300; round += 1) {
       const head = pattern(17, round);
       const body = pattern(round % 3 === 0 ? 500 : 40 * KIB + round, round + 7);
-      if (log.appendParts!(head, body)) direct += 1;
-      else {
+      if (log.prefersParts!(head.length + body.length)) {
+        log.appendParts!(head, body);
+        direct += 1;
+      } else {
         log.reserve(head.length + body.length);
         log.buffer.set(head, log.at);
         log.buffer.set(body, log.at + head.length);
@@ -58,7 +60,7 @@ describe('appending in parts', () => {
     const path = join(directory, 'parts');
     const [head, body] = [pattern(17, 1), pattern(100, 2)];
     const { writevSync } = fs;
-    for (let taken = 0; taken <= head.length + body.length; taken += 1) {
+    for (const taken of [0, 1, 16, 17, 18, 60, 116, 117]) {
       const fd = fs.openSync(path, 'w+');
       vi.spyOn(fs, 'writevSync').mockImplementationOnce((file, _parts, position) =>
         writevSync(file, [Buffer.concat([head, body]).subarray(0, taken)], position),
@@ -79,6 +81,7 @@ describe('appending in parts', () => {
       writevSync(file, [pattern(20_000, 3)], position);
       throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
     });
+    expect(log.prefersParts!(40_017)).toBe(true);
     expect(() => log.appendParts!(pattern(17, 1), pattern(40_000, 2))).toThrowError(
       expect.objectContaining({ code: 'DISK_FULL' }),
     );

@@ -138,13 +138,10 @@ export class MappedLogFile extends PortableLogFile {
     this.#space.inUse = false;
   }
 
-  override appendParts(head: Uint8Array, body: Uint8Array): boolean {
-    const bytes = head.length + body.length;
+  override prefersParts(bytes: number): boolean {
     if (this.at + bytes <= this.#limit) return false;
     this.assertAppendable(bytes);
-    if (this.#prepare(bytes)) return false;
-    this.#leaveMapping();
-    return super.appendParts(head, body);
+    return !this.#prepare(bytes) && super.prefersParts(bytes);
   }
 
   override window(position: number, length: number): Window {

@@ -131,11 +131,13 @@ export interface LogFile {
   commit(bytes: number): void;
 
   /**
-   * Where it is there: appends `head` and then `body` straight from where they lie, with the promises of `commit`,
-   * if that is cheaper than to copy them into `buffer`. False: nothing has happened, `reserve` is the way. A
-   * reservation made before is gone.
+   * Whether `bytes` bytes that are ready somewhere are cheaper to append with `appendParts` than to copy into what
+   * `reserve` gives. A reservation made before is gone. Not there where that is never so.
    */
-  appendParts?(head: Uint8Array, body: Uint8Array): boolean;
+  prefersParts?(bytes: number): boolean;
+
+  /** Right after `prefersParts` said true: appends `head` and then `body`, with the promises of `commit`. */
+  appendParts?(head: Uint8Array, body: Uint8Array): void;
 
   /**
    * A window for looking, not for keeping: it holds at least positions [position, position + length)

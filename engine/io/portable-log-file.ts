@@ -81,13 +81,16 @@ export class PortableLogFile implements LogFile {
     this.returnScratch();
   }
 
-  appendParts(head: Uint8Array, body: Uint8Array): boolean {
-    const bytes = head.length + body.length;
+  prefersParts(bytes: number): boolean {
     if (bytes < PARTS_BYTES) return false;
     this.assertAppendable(bytes);
-    this.returnScratch();
-    this.#write(bytes, (fd) => writePartsFully(fd, head, body, this.size));
+    this.endAppend();
     return true;
+  }
+
+  appendParts(head: Uint8Array, body: Uint8Array): void {
+    this.assertOpen();
+    this.#write(head.length + body.length, (fd) => writePartsFully(fd, head, body, this.size));
   }
 
   #write(bytes: number, write: (fd: number) => void): void {

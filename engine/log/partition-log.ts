@@ -446,14 +446,14 @@ export class PartitionLog {
 
   /** A single large batch is written from where it lies, but for the fields that the log sets. False: not done. */
   #appendOneReady(file: LogFile, source: Buffer, view: DataView): boolean {
-    const { config } = this.#state.context;
-    if (file.appendParts === undefined || config.messageTimestampType !== 'CreateTime')
-      return false;
+    if (file.appendParts === undefined || !file.prefersParts?.(source.length)) return false;
     if (sizeInBytes(view, 0) !== source.length) return false;
+    if (this.#state.context.config.messageTimestampType !== 'CreateTime') return false;
     const head = this.#head;
     source.copy(head.buffer, 0, 0, CRC_AT);
     assignOffsetAndEpoch(head.view, 0, this.#state.nextOffset, this.#leaderEpoch);
-    return file.appendParts(head.buffer, source.subarray(CRC_AT));
+    file.appendParts(head.buffer, source.subarray(CRC_AT));
+    return true;
   }
 
   #planOf(view: DataView, length: number, assigns: boolean, now: number) {
