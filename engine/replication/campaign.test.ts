@@ -33,7 +33,7 @@ class History {
   constructor(seed: number) {
     this.#random = new Random(seed);
     cluster = new ReplicaCluster({ seed });
-    cluster.answerDelayMs = () => (this.#random.chance(0.5) ? this.#random.below(2000) : 0);
+    cluster.controllerDelayMs = () => (this.#random.chance(0.5) ? this.#random.below(3000) : 0);
   }
 
   async run(): Promise<void> {
@@ -44,6 +44,7 @@ class History {
     }
     cluster.heal();
     cluster.publishes = true;
+    cluster.refuseIsr = null;
     for (const id of BROKERS) if (!cluster.broker(id).isUp) await cluster.restart(id);
     await cluster.publish();
     await this.#elect();
@@ -97,6 +98,9 @@ class History {
         if (candidates.length > 0) await cluster.decide({ leader: random.pick(candidates) });
         return;
       }
+      case 'controller away':
+        cluster.refuseIsr = cluster.refuseIsr === null ? 'unreachable' : null;
+        return;
       case 'hold metadata':
         cluster.publishes = false;
         return;
@@ -186,6 +190,7 @@ const ACTIONS = [
   'restart',
   'restart',
   'move leader',
+  'controller away',
   'hold metadata',
   'bring metadata',
   'bring metadata',

@@ -121,8 +121,8 @@ export class ReplicaCluster {
   readonly fetches = new Map<number, number>();
   /** What `alterPartitions` answers instead of deciding; null: it decides. */
   refuseIsr: number | 'unreachable' | null = null;
-  /** How long the controller's answer to `alterPartitions` takes after its decision. */
-  answerDelayMs: () => number = () => 0;
+  /** How long `alterPartitions` takes to reach the controller, and its answer to come back. */
+  controllerDelayMs: () => number = () => 0;
   /** Changed answers on their way to a follower. */
   tamper: ((response: FetchPartitionResult, to: number) => FetchPartitionResult) | null = null;
   /** Each change by the controller reaches all brokers at once. */
@@ -313,6 +313,7 @@ export class ReplicaCluster {
   async #alterPartitions(
     request: AlterPartitionsRequest,
   ): Promise<readonly AlterPartitionAnswer[]> {
+    await this.#controllerDelay();
     if (this.refuseIsr === 'unreachable' || !this.broker(request.brokerId).isUp) {
       throw new VarveError('NOT_CONTROLLER', 'the controller is away', { retriable: true });
     }
@@ -347,10 +348,14 @@ export class ReplicaCluster {
       this.#apply([{ type: 'partition', topicId, partition, ...state, isr, partitionEpoch }]);
       return answer(KafkaError.NONE, this.state(topic.name, partition));
     });
-    const delayMs = this.answerDelayMs();
-    if (delayMs > 0) await new Promise<void>((resolve) => this.timers.after(delayMs, resolve));
+    await this.#controllerDelay();
     if (this.publishes) void this.publish();
     return answers;
+  }
+
+  async #controllerDelay(): Promise<void> {
+    const delayMs = this.controllerDelayMs();
+    if (delayMs > 0) await new Promise<void>((resolve) => this.timers.after(delayMs, resolve));
   }
 
   #connect(from: number, to: number): ReplicaConnection {
