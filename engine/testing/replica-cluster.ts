@@ -497,10 +497,12 @@ export function batchOf(
     readonly sequence: number;
   } | null = null,
   nowMs = 1_700_000_000_000,
+  isTransactional = false,
 ): Buffer {
   const builder = new BatchBuilder();
   for (const value of values) builder.append({ key: value, value }, nowMs);
   const options = new BatchOptions();
+  options.isTransactional = isTransactional;
   if (producer !== null) {
     options.producerId = producer.id;
     options.producerEpoch = producer.epoch;
