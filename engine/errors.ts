@@ -45,6 +45,22 @@ export type ErrorCode =
   | 'LOG_POISONED'
   /** The log is being truncated; the same append works when that is done. */
   | 'LOG_BUSY'
+  /** Consumer groups, as Kafka names them. */
+  | 'INVALID_GROUP_ID'
+  | 'INVALID_SESSION_TIMEOUT'
+  | 'INCONSISTENT_GROUP_PROTOCOL'
+  | 'GROUP_MAX_SIZE_REACHED'
+  | 'GROUP_ID_NOT_FOUND'
+  | 'NON_EMPTY_GROUP'
+  /** Another member with the same instance id has taken this one's place. */
+  | 'FENCED_INSTANCE_ID'
+  /** The group is being divided anew; what was asked can be asked again after it. */
+  | 'REBALANCE_IN_PROGRESS'
+  /** The group has gone on without this member. */
+  | 'ILLEGAL_GENERATION'
+  | 'UNKNOWN_MEMBER_ID'
+  | 'OFFSET_METADATA_TOO_LARGE'
+  | 'COORDINATOR_NOT_AVAILABLE'
   /** The controller cannot be reached, or is stopping. */
   | 'NOT_CONTROLLER'
   | 'CLOSED'

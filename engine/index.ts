@@ -15,6 +15,8 @@ export {
   type SeekTarget,
 } from './embedded/consumer.js';
 export type { ConsumedRecord, ConsumerIsolation } from './embedded/fetch-state.js';
+export { GroupConsumer, type GroupConsumerOptions } from './embedded/group-consumer.js';
+export type { CommittedOffset } from './embedded/group-member.js';
 export type { PartitionSource, TopicPartition } from './embedded/partition-source.js';
 export {
   type PartitionedRecord,
@@ -30,7 +32,17 @@ export {
   type RecordMetadata,
 } from './embedded/producer.js';
 export { Store } from './embedded/store.js';
+export type { GroupDescription, GroupMemberDescription } from './embedded/store-groups.js';
 export { type ErrorCode, isVarveError, VarveError } from './errors.js';
+export type { AssignorName } from './groups/assignors/index.js';
+export type {
+  Assignor,
+  AssignorMember,
+  GroupAssignment,
+  Subscription,
+  TopicPartitions,
+} from './groups/assignors/types.js';
+export type { PartitionLag } from './groups/lag.js';
 export { type FileSystemOptions, openFileSystem } from './io/index.js';
 export type { FileSystem, FileSystemUsage } from './io/port.js';
 export type { CompactionOptions, CompactionReport } from './log/cleaner.js';

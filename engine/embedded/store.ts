@@ -1,3 +1,4 @@
+import { OFFSETS_TOPIC } from '../groups/ports.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import {
   DataDirectory,
@@ -8,8 +9,10 @@ import {
 import type { OpenDataDirectoryOptions } from '../topics/options.js';
 import type { CreateTopicOptions, TopicSettingChanges } from '../topics/topic-admin.js';
 import { Consumer, type ConsumerOptions } from './consumer.js';
+import { GroupConsumer, type GroupConsumerOptions } from './group-consumer.js';
 import type { PartitionSource } from './partition-source.js';
 import { Producer, type ProducerOptions } from './producer.js';
+import { type GroupDescription, requireNoOffsetsTopic, StoreGroups } from './store-groups.js';
 
 /**
  * A data directory with its clients: topics, producers and consumers in this process, without sockets.
@@ -26,7 +29,9 @@ import { Producer, type ProducerOptions } from './producer.js';
  */
 export class Store implements PartitionSource {
   readonly #data: DataDirectory;
-  readonly #clients = new Set<Producer | Consumer>();
+  readonly #clients = new Set<Producer | Consumer | GroupConsumer>();
+  /** Opened by the first group. */
+  #groups: Promise<StoreGroups> | null = null;
 
   private constructor(data: DataDirectory) {
     this.#data = data;
@@ -56,9 +61,15 @@ export class Store implements PartitionSource {
     return this.#data.createTopic(topic, options);
   }
 
-  /** Deletes a topic, durably; views of its records stay valid. Fails with UNKNOWN_TOPIC_OR_PARTITION. */
-  deleteTopic(topic: string): Promise<void> {
-    return this.#data.deleteTopic(topic);
+  /**
+   * Deletes a topic, durably, and what groups have committed for it; views of its records stay valid. Fails with
+   * UNKNOWN_TOPIC_OR_PARTITION, and with INVALID_TOPIC for the topic of the groups' own offsets.
+   */
+  async deleteTopic(topic: string): Promise<void> {
+    requireNoOffsetsTopic(topic);
+    await this.#data.deleteTopic(topic);
+    const groups = await this.#groupsIfAny();
+    await groups?.topicDeleted(topic);
   }
 
   /** Gives a topic `total` partitions. Keys may move to other partitions. Never fewer: INVALID_PARTITIONS. */
@@ -106,6 +117,48 @@ export class Store implements PartitionSource {
     return consumer;
   }
 
+  /**
+   * A member of a consumer group: partitions are shared among the group's members, wherever in this process they are,
+   * and read from the offsets that the group has committed. Closed with the store.
+   */
+  async groupConsumer(options: GroupConsumerOptions): Promise<GroupConsumer> {
+    const groups = await this.#openGroups();
+    const consumer: GroupConsumer = new GroupConsumer(this, groups, options, () =>
+      this.#clients.delete(consumer),
+    );
+    this.#clients.add(consumer);
+    return consumer;
+  }
+
+  /** Groups that have members or committed offsets. */
+  async listGroups(): Promise<string[]> {
+    return (await this.#groupsIfAny())?.list() ?? [];
+  }
+
+  /** State, members and lag of a group. Fails with GROUP_ID_NOT_FOUND. */
+  async describeGroup(group: string): Promise<GroupDescription> {
+    return (await this.#openGroups()).describe(group);
+  }
+
+  /** Forgets a group and what it has committed. Fails with NON_EMPTY_GROUP while it has members, GROUP_ID_NOT_FOUND. */
+  async deleteGroup(group: string): Promise<void> {
+    await (await this.#openGroups()).delete(group);
+  }
+
+  #openGroups(): Promise<StoreGroups> {
+    this.#groups ??= StoreGroups.open(this.#data, this.#data.clock).catch((error: unknown) => {
+      // Tried again by the next caller.
+      this.#groups = null;
+      throw error;
+    });
+    return this.#groups;
+  }
+
+  /** Null: no group was ever here, and none need be made to say so. */
+  async #groupsIfAny(): Promise<StoreGroups | null> {
+    return this.#groups !== null || this.#data.hasTopic(OFFSETS_TOPIC) ? this.#openGroups() : null;
+  }
+
   /** Deletes what retention says is due now. Returns the number of segments. */
   applyRetention(): Promise<number> {
     return this.#data.applyRetention();
@@ -123,6 +176,7 @@ export class Store implements PartitionSource {
   /** Closes clients, logs and the directory, so that the next open needs no recovery. Idempotent. */
   async close(): Promise<void> {
     for (const client of [...this.#clients]) await client.close();
+    (await this.#groups?.catch(() => null))?.close();
     await this.#data.close();
   }
 

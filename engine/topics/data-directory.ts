@@ -3,7 +3,7 @@ import type { TopicConfig } from '../config.js';
 import { VarveError } from '../errors.js';
 import { CLEAN_SHUTDOWN_FILE, encodeCleanShutdown } from '../format/clean-shutdown.js';
 import type { MetaProperties } from '../format/meta-properties.js';
-import type { DirectoryLock, FileSystemUsage } from '../io/port.js';
+import type { Clock, DirectoryLock, FileSystemUsage } from '../io/port.js';
 import { Mutex } from '../log/mutex.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import { BackgroundTasks, systemScheduler } from './background.js';
@@ -140,6 +140,10 @@ export class DataDirectory {
    */
   static async open(options: OpenDataDirectoryOptions): Promise<DataDirectory> {
     return new DataDirectory(await openParts(options), options);
+  }
+
+  get clock(): Clock {
+    return this.#environment.fs.clock;
   }
 
   /** Names of all topics, sorted. */
