@@ -53,7 +53,10 @@ export interface ReplicaTransport {
  * reached or its answer is not one; an aborted `signal` rejects at once, and the next request works again.
  */
 export interface ReplicaConnection {
-  /** Version 15 or later (`replicaState`, topic ids). Topics carry both name and id. */
+  /**
+   * Version 15 or later (`replicaState`, topic ids). Topics carry both name and id; answers are matched by id. The
+   * memory of an answer is looked at until the next `fetch` and not after it.
+   */
   fetch(request: FetchRequestInput, signal: AbortSignal): Promise<FetchResponse>;
   /** Version 4 or later (leader epochs). */
   listOffsets(request: ListOffsetsRequestInput, signal: AbortSignal): Promise<ListOffsetsResponse>;

@@ -8,7 +8,15 @@ import type { AlterPartitionAnswer, AlterPartitionsRequest } from '../metadata/c
 import { MetadataImage } from '../metadata/image.js';
 import type { BrokerState, MetadataRecord, PartitionState } from '../metadata/records.js';
 import { KafkaError } from '../protocol/error-codes.js';
+import {
+  decodeRequest,
+  decodeRequestHeader,
+  decodeResponse,
+  encodeRequest,
+  encodeResponse,
+} from '../protocol/frames.js';
 import type {
+  FetchRequest,
   FetchRequestInput,
   FetchResponse,
   ListOffsetsRequestInput,
@@ -398,57 +406,39 @@ export class ReplicaCluster {
     request: FetchRequestInput,
     signal: AbortSignal,
   ): Promise<FetchResponse> {
+    // Through the codec, as it would come over a socket: with topic ids and no names.
+    const asked = asReceived(request);
     const partitions: FetchPartitionRequest[] = [];
-    for (const { topic, topicId, partitions: its } of request.topics ?? []) {
-      for (const p of its ?? []) {
-        partitions.push({
-          topic: topic!,
-          topicId: topicId!,
-          partition: p.partition!,
-          currentLeaderEpoch: p.currentLeaderEpoch!,
-          fetchOffset: p.fetchOffset!,
-          lastFetchedEpoch: p.lastFetchedEpoch!,
-          logStartOffset: p.logStartOffset!,
-          partitionMaxBytes: p.partitionMaxBytes!,
-        });
-      }
+    for (const { topicId, partitions: its } of asked.topics) {
+      const topic = this.image.topicNames.get(topicId) ?? '';
+      for (const partition of its) partitions.push({ topic, topicId, ...partition });
     }
     const results = await leader.fetch({
-      replicaId: request.replicaState!.replicaId!,
-      replicaEpoch: request.replicaState!.replicaEpoch!,
-      maxWaitMs: request.maxWaitMs!,
-      minBytes: request.minBytes!,
-      maxBytes: request.maxBytes!,
-      isolationLevel: request.isolationLevel!,
+      replicaId: asked.replicaState.replicaId,
+      replicaEpoch: asked.replicaState.replicaEpoch,
+      maxWaitMs: asked.maxWaitMs,
+      minBytes: asked.minBytes,
+      maxBytes: asked.maxBytes,
+      isolationLevel: asked.isolationLevel,
       partitions,
       signal,
     });
-    return {
-      throttleTimeMs: 0,
-      errorCode: 0,
-      sessionId: 0,
-      nodeEndpoints: [],
-      responses: results.map((result) => {
-        const { topic, topicId, ...data } = this.tamper?.(result, from) ?? result;
-        return {
-          topic,
-          topicId,
-          partitions: [
-            {
-              currentLeader: { leaderId: -1, leaderEpoch: -1 },
-              divergingEpoch: { epoch: -1, endOffset: -1 },
-              snapshotId: { endOffset: -1, epoch: -1 },
-              preferredReadReplica: -1,
-              ...data,
-              abortedTransactions: null,
-              // As the network would: other memory.
-              records: Buffer.from(data.records),
-            },
-          ],
-        };
-      }),
-    };
+    const responses = results.map((result) => {
+      const data = this.tamper?.(result, from) ?? result;
+      return { topicId: data.topicId, partitions: [data] };
+    });
+    const frame = Buffer.concat(encodeResponse('Fetch', FETCH_VERSION, 1, { responses }));
+    return decodeResponse('Fetch', FETCH_VERSION, frame.subarray(4)).body;
   }
+}
+
+const FETCH_VERSION = 17;
+
+function asReceived(request: FetchRequestInput): FetchRequest {
+  const header = { correlationId: 1, clientId: 'follower' };
+  const frame = Buffer.concat(encodeRequest('Fetch', FETCH_VERSION, header, request)).subarray(4);
+  const { bodyOffset } = decodeRequestHeader(frame);
+  return decodeRequest('Fetch', FETCH_VERSION, frame, bodyOffset);
 }
 
 function listOffsets(
