@@ -10,6 +10,7 @@ type AddCommand = (program: Command) => void;
  * what reads logs, nor for a Kafka client.
  */
 const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  group: async () => (await import('./group/commands.js')).addGroupCommands,
   log: async () => (await import('./log/commands.js')).addLogCommands,
   topic: async () => (await import('./topic/commands.js')).addTopicCommands,
   produce: async () => (await import('./records/commands.js')).addProduceCommand,
