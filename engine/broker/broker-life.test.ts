@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { VarveError } from '../errors.js';
 import type { BrokerHeartbeat, ControllerPort } from '../metadata/controller-port.js';
@@ -109,6 +111,35 @@ describe('three brokers', () => {
       return isr.length === 3;
     }, 'in sync again');
     expect(brokers.node(leader).partition('r', 0)?.logEndOffset).toBe(3);
+  }, 20_000);
+
+  it('give up what was deleted while they were away', async () => {
+    await start({ brokers: 2 });
+    await create('kept', 2);
+    await create('doomed', 2);
+    await until(() => brokers.node(2).partition('doomed', 0) !== null, 'the replica is there');
+    await brokers.node(2).shutdown();
+    await brokers.call('DeleteTopics', 4, { topicNames: ['doomed'], timeoutMs: 5000 });
+    await brokers.open(2);
+    expect(brokers.node(2).directory.hasTopic('doomed')).toBe(true);
+    await brokers.join(2);
+    await until(() => !brokers.node(2).directory.hasTopic('doomed'), 'it is given up');
+    expect(brokers.node(2).directory.hasTopic('kept')).toBe(true);
+  }, 20_000);
+
+  it('go on when a replica is lost with its disk', async () => {
+    await start({ brokers: 2 });
+    await create('r', 2);
+    const leader = leaderOf('r');
+    const other = leader === 1 ? 2 : 1;
+    await until(() => brokers.node(leader).partition('r', 0)?.role === 'leader', 'it leads');
+    expect((await produce('r', leader, ['a'])).partition?.errorCode).toBe(0);
+    await brokers.node(other).close();
+    await rm(join(brokers.directory, `broker-${other}`), { recursive: true });
+    await brokers.open(other);
+    await brokers.join(other);
+    await until(() => brokers.node(other).partition('r', 0)?.logEndOffset === 1, 'copied again');
+    expect((await produce('r', leader, ['b'])).partition?.errorCode).toBe(0);
   }, 20_000);
 
   it('move the coordinator of a group with its offsets when one stops', async () => {
