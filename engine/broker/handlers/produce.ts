@@ -33,7 +33,8 @@ export const produce: Handler<'Produce'> = (services, request, context) => {
     }
   }
   if (accepted.length === 0) return answer(services, request, context, [], refusals);
-  const { acks, timeoutMs } = request;
+  const { acks } = request;
+  const timeoutMs = Math.max(0, request.timeoutMs);
   const results = services.replicas.produce(accepted, { acks, timeoutMs });
   if (results instanceof Promise) {
     return results.then((done) => answer(services, request, context, done, refusals));
