@@ -1,7 +1,13 @@
 import { isVarveError } from '../errors.js';
 import { openFileSystem } from '../io/index.js';
 import { systemTimers } from '../timers.js';
-import { type FromChild, plainEvent, readToChild, type StartBroker } from './child-messages.js';
+import {
+  type FromChild,
+  plainEvent,
+  readToChild,
+  type StartBroker,
+  type ToChild,
+} from './child-messages.js';
 import { RemoteController } from './controller-rpc.js';
 import { ipcChannel } from './message-channel.js';
 import { RunningBroker, type RunningBrokerEvent } from './running-broker.js';
@@ -20,7 +26,10 @@ const QUIET: ReadonlySet<string> = new Set([
   'isr-expanding',
   'isr-shrinking',
 ]);
-const CLOSE_TIMEOUT_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 25_000;
+/** A broker of a supervisor that died closes its logs before it ends: its directory is free soon. */
+const LOCKED_TIMEOUT_MS = CLOSE_TIMEOUT_MS;
+const LOCKED_RETRY_MS = 50;
 
 const channel = ipcChannel(process);
 const controller = new RemoteController({ channel, timers: systemTimers });
@@ -37,7 +46,7 @@ function report({ source, event }: RunningBrokerEvent): void {
   tell({ type: 'broker-event', event: { source, kind, ...plainEvent(event) } });
 }
 
-function start(message: StartBroker): Promise<RunningBroker> {
+async function start(message: StartBroker): Promise<RunningBroker> {
   const { brokerId, clusterId, directory, host, rack, config } = message;
   const run = (port: number): Promise<RunningBroker> =>
     RunningBroker.start({
@@ -52,10 +61,20 @@ function start(message: StartBroker): Promise<RunningBroker> {
     });
   const isTaken = (error: unknown) =>
     isVarveError(error, 'NETWORK_EXCEPTION') && message.port !== 0 && message.mayChoosePort;
-  return run(message.port).catch((error: unknown) => {
-    if (isTaken(error)) return run(0);
-    throw error;
-  });
+  const endMs = performance.now() + LOCKED_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await run(message.port).catch((error: unknown) => {
+        if (isTaken(error)) return run(0);
+        throw error;
+      });
+    } catch (error) {
+      // Its own supervisor has the lock of the cluster, so no other can be starting brokers here.
+      const isLate = isEnding || performance.now() > endMs;
+      if (!isVarveError(error, 'DIRECTORY_LOCKED') || isLate) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOCKED_RETRY_MS));
+  }
 }
 
 function end(isControlled: boolean): void {
@@ -88,7 +107,13 @@ function fail(error: unknown): void {
 }
 
 channel.onMessage((received) => {
-  const message = readToChild(received);
+  let message: ToChild | null;
+  try {
+    message = readToChild(received);
+  } catch (error) {
+    fail(error);
+    return;
+  }
   if (message === null) return;
   if (message.type === 'stop-broker') {
     end(message.isControlled);

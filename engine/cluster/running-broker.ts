@@ -100,9 +100,11 @@ export class RunningBroker {
 
   async #close(isControlled: boolean): Promise<void> {
     if (isControlled) await this.node.shutdown();
-    else await this.node.close();
-    // What waited for followers or records has been answered by now.
-    await this.#server.close({ deadlineMs: CLOSE_DEADLINE_MS });
+    // The port is free before the data directory is, so that whoever takes over the one gets the other.
+    const closed = this.#server.close({ deadlineMs: CLOSE_DEADLINE_MS });
+    // What waits for followers or records is answered by it.
+    await this.node.close();
+    await closed;
   }
 }
 
