@@ -2,6 +2,13 @@
  * varve: a Kafka-format partition log for Node.js. This is the whole public surface.
  */
 export {
+  Cluster,
+  type ClusterEvent,
+  type ClusterOptions,
+  type ClusterStatus,
+} from './cluster/cluster.js';
+export { Broker, type BrokerOptions, type LocalBrokerEvent } from './cluster/local-broker.js';
+export {
   describeTopicConfig,
   parseTopicConfig,
   type TopicConfig,
@@ -75,3 +82,5 @@ export type {
   RecordHeader,
   RecordInput,
 } from './types.js';
+export { Credentials, formatCredential, parseCredentials } from './wire/sasl/credentials.js';
+export { type ScramCredential, type ScramMechanism, scramCredential } from './wire/sasl/scram.js';
