@@ -5,10 +5,12 @@ import type { ControllerPort } from '../metadata/controller-port.js';
 import type { SettingValue } from '../settings.js';
 import {
   type ListenerOptions,
+  type RequestListener,
   TcpReplicaTransport,
   type WireEvent,
   type WireLimits,
   WireServer,
+  type WireServerStatus,
 } from '../wire/index.js';
 
 export type RunningBrokerEvent =
@@ -27,7 +29,10 @@ export interface RunningBrokerOptions {
   readonly listener: Omit<ListenerOptions, 'name'>;
   /** Told to clients and other brokers in place of the address listened on. */
   readonly advertisedHost?: string;
+  readonly advertisedPort?: number;
   readonly onEvent?: (event: RunningBrokerEvent) => void;
+  /** Told of each request once it is answered, for metrics. Without it requests are not timed. Must not throw. */
+  readonly onRequest?: RequestListener;
 }
 
 const LISTENER = 'PLAINTEXT';
@@ -64,7 +69,10 @@ export class RunningBroker {
       controller: options.controller,
       transport: new TcpReplicaTransport({
         endpointOf,
-        client: { requestTimeoutMs: REPLICA_TIMEOUT_MS },
+        client: {
+          clientId: `broker-${options.brokerId}-fetcher`,
+          requestTimeoutMs: REPLICA_TIMEOUT_MS,
+        },
       }),
       settings,
       fs: options.fs,
@@ -77,16 +85,22 @@ export class RunningBroker {
         listeners: [{ name: LISTENER, ...listener }],
         limits: limitsOf(node.settings.current),
         onEvent: (event) => onEvent({ source: 'wire', event }),
+        ...(options.onRequest && { onRequest: options.onRequest }),
       });
       const { host, port } = server.address();
       const advertised = options.advertisedHost ?? listener.host ?? host;
-      await node.start({ host: advertised, port });
+      await node.start({ host: advertised, port: options.advertisedPort ?? port });
       return new RunningBroker(node, server, advertised, port);
     } catch (error) {
       await server?.close({ deadlineMs: 0 });
       await node.close();
       throw error;
     }
+  }
+
+  /** Connections and the memory of their requests, for metrics. */
+  wireStatus(): WireServerStatus {
+    return this.#server.status();
   }
 
   /**
