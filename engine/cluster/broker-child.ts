@@ -41,7 +41,7 @@ export interface BrokerChildOptions {
   readonly entry: string;
   /** Asked for when the broker starts. */
   readonly controller: () => ControllerPort;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly timers: Timers;
   /** Its first message. */
   readonly startMessage: () => StartBroker;

@@ -47,7 +47,7 @@ function report({ source, event }: RunningBrokerEvent): void {
 }
 
 async function start(message: StartBroker): Promise<RunningBroker> {
-  const { brokerId, clusterId, directory, host, rack, config } = message;
+  const { advertised, brokerId, clusterId, directory, host, rack, config } = message;
   const run = (port: number): Promise<RunningBroker> =>
     RunningBroker.start({
       brokerId,
@@ -57,6 +57,7 @@ async function start(message: StartBroker): Promise<RunningBroker> {
       fs: openFileSystem(),
       settings: rack === null ? config : { ...config, 'broker.rack': rack },
       listener: { host, port },
+      ...(advertised && { advertisedHost: advertised.host, advertisedPort: advertised.port }),
       onEvent: report,
     });
   const isTaken = (error: unknown) =>

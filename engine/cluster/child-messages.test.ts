@@ -10,6 +10,7 @@ const START = {
   host: '127.0.0.1',
   port: 0,
   mayChoosePort: true,
+  advertised: { host: 'relay', port: 9092 },
   rack: null,
   config: { 'num.partitions': 3, 'log.preallocate': true },
 };

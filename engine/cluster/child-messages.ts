@@ -17,6 +17,8 @@ export interface StartBroker {
   readonly port: number;
   /** Another one that is free will do when `port` is taken. */
   readonly mayChoosePort: boolean;
+  /** Told to clients and other brokers in place of where it listens. */
+  readonly advertised: { readonly host: string; readonly port: number } | null;
   readonly rack: string | null;
   readonly config: Readonly<Record<string, SettingValue>>;
 }
@@ -47,6 +49,7 @@ const TO_CHILD: { readonly [T in ToChild['type']]: Shape } = {
     host: text,
     port: count,
     mayChoosePort: truth,
+    advertised: nullOr(fields({ host: text, port: count })),
     rack: nullOr(text),
     config: mapOf(settingValue),
   }),

@@ -7,13 +7,12 @@ import {
   parseBrokerConfig,
 } from '../broker/broker-config.js';
 import { VarveError } from '../errors.js';
-import { openFileSystem } from '../io/index.js';
 import type { FileSystem } from '../io/port.js';
 import type { MetadataImage } from '../metadata/image.js';
 import type { SettingValue } from '../settings.js';
 import { systemTimers } from '../timers.js';
 import { BrokerChild, type BrokerProcessEvent, type BrokerProcessState } from './broker-child.js';
-import { type BrokerPorts, isPort, readClusterFile, writeClusterFile } from './cluster-file.js';
+import { isPort, readClusterFile, writeClusterFile } from './cluster-file.js';
 import { developmentConfig } from './cluster-settings.js';
 import {
   countOf,
@@ -22,7 +21,6 @@ import {
   type PartitionCounts,
 } from './cluster-status.js';
 import type { Controller, ControllerEvent } from './controller.js';
-import { openController } from './open-controller.js';
 
 export interface ClusterOptions {
   /** How many, with the ids from 1. Default 3. */
@@ -33,6 +31,11 @@ export interface ClusterOptions {
   readonly host?: string;
   /** Of the brokers in the order of their ids. Default: those they had before, or any that are free. */
   readonly ports?: readonly number[];
+  /**
+   * Told to clients and other brokers in place of where brokers listen, in the order of their ids: for a relay between
+   * them. Kafka: advertised.listeners.
+   */
+  readonly advertised?: readonly { readonly host: string; readonly port: number }[];
   /** Of the brokers in the order of their ids. */
   readonly racks?: readonly (string | null)[];
   /** Broker settings by Kafka's names or in camel case, the same for all. */
@@ -53,7 +56,7 @@ export interface BrokerStatus {
   readonly brokerId: number;
   readonly state: BrokerProcessState;
   readonly pid: number | null;
-  /** 127.0.0.1:9092 */
+  /** Where it listens: 127.0.0.1:9092 */
   readonly address: string;
   /** It leads nothing and clients do not see it. */
   readonly isFenced: boolean;
@@ -88,18 +91,20 @@ export class Cluster {
   #controller: Controller | null = null;
   readonly #children: ReadonlyMap<number, BrokerChild>;
   readonly #host: string;
-  readonly #ports: Map<number, number>;
+  readonly #advertised: NonNullable<ClusterOptions['advertised']>;
+  #ports: Map<number, number> = new Map();
+  #fs: FileSystem | null = null;
   #cancelBalance: () => void = () => undefined;
   #closing: Promise<void> | null = null;
 
-  private constructor(options: ClusterOptions, fs: FileSystem, ports: Map<number, number>) {
+  private constructor(options: ClusterOptions) {
     this.directory = options.directory;
     this.#host = options.host ?? DEFAULT_HOST;
-    this.#ports = ports;
+    this.#advertised = options.advertised ?? [];
     const ids = Array.from({ length: brokerCount(options) }, (_, i) => i + 1);
     const config = plainConfig(options);
     this.#children = new Map(
-      ids.map((brokerId) => [brokerId, this.#child(brokerId, options, fs, config)]),
+      ids.map((brokerId) => [brokerId, this.#child(brokerId, options, config)]),
     );
   }
 
@@ -108,15 +113,14 @@ export class Cluster {
    * or with what keeps a broker from starting; nothing is left running then.
    */
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const count = brokerCount(options);
     const config = parseBrokerConfig(plainConfig(options));
-    const fs = openFileSystem();
-    fs.makeDirectory(options.directory);
-    const ports = choosePorts(options, count, readClusterFile(fs, options.directory));
-    const cluster = new Cluster(options, fs, ports);
+    requirePorts(options, brokerCount(options));
+    requireAdvertised(options, brokerCount(options));
+    const cluster = new Cluster(options);
+    // Their processes load while this one does, and opens the controller's log.
     for (const child of cluster.#children.values()) child.prepare();
     try {
-      await cluster.#openController(options, fs, config);
+      await cluster.#openController(options, config);
       await Promise.all([...cluster.#children.values()].map((child) => child.start()));
       await cluster.waitFor(({ brokers }) =>
         [...cluster.#children.keys()].every((id) => brokers.get(id)?.isFenced === false),
@@ -131,7 +135,11 @@ export class Cluster {
 
   /** Of every broker: what clients are given to connect to. */
   get addresses(): string[] {
-    return [...this.#children.keys()].map((brokerId) => this.#address(brokerId));
+    return [...this.#children.keys()].map((brokerId) => {
+      const advertised = this.#advertised[brokerId - 1];
+      if (advertised === undefined) return this.#address(brokerId);
+      return `${advertised.host}:${advertised.port}`;
+    });
   }
 
   /** What the controller has decided and is durable. */
@@ -235,24 +243,31 @@ export class Cluster {
     await this.#controller?.close();
   }
 
-  async #openController(
-    options: ClusterOptions,
-    fs: FileSystem,
-    config: BrokerConfig,
-  ): Promise<void> {
-    const { directory, onEvent } = options;
+  async #openController(options: ClusterOptions, config: BrokerConfig): Promise<void> {
+    const { directory, onEvent, ports } = options;
+    const [{ openFileSystem }, { openController }] = await Promise.all([
+      import('../io/index.js'),
+      import('./open-controller.js'),
+    ]);
+    const fs = openFileSystem();
+    fs.makeDirectory(directory);
+    this.#fs = fs;
     this.#controller = await openController({
       directory: join(directory, 'controller'),
       fs,
       config,
       onEvent: (event) => onEvent?.({ from: 'controller', ...event }),
     });
+    // Nobody else writes it from here on.
+    this.#ports =
+      ports === undefined
+        ? new Map(readClusterFile(fs, directory))
+        : new Map(ports.map((port, i) => [i + 1, port]));
   }
 
   #child(
     brokerId: number,
     options: ClusterOptions,
-    fs: FileSystem,
     config: Readonly<Record<string, SettingValue>>,
   ): BrokerChild {
     const { directory, entry, racks, onEvent = () => undefined } = options;
@@ -260,7 +275,7 @@ export class Cluster {
       brokerId,
       entry: entry ?? fileURLToPath(new URL('./broker-process.js', import.meta.url)),
       controller: () => this.controller,
-      clock: fs.clock,
+      clock: { monotonic: () => performance.now() },
       timers: systemTimers,
       startMessage: () => ({
         type: 'start-broker',
@@ -270,13 +285,14 @@ export class Cluster {
         host: this.#host,
         port: this.#ports.get(brokerId) ?? 0,
         mayChoosePort: options.ports === undefined,
+        advertised: options.advertised?.[brokerId - 1] ?? null,
         rack: racks?.[brokerId - 1] ?? null,
         config,
       }),
       onReady: async (port) => {
         if (this.#ports.get(brokerId) === port) return;
         this.#ports.set(brokerId, port);
-        await this.#savePorts(fs);
+        await this.#savePorts();
       },
       onExit: async () => {
         const controller = this.#controller;
@@ -296,7 +312,9 @@ export class Cluster {
   /** Writes of one file do not overlap. */
   #saving: Promise<void> = Promise.resolve();
 
-  #savePorts(fs: FileSystem): Promise<void> {
+  #savePorts(): Promise<void> {
+    const fs = this.#fs;
+    assert(fs !== null, 'brokers start when the controller is open');
     const saved = this.#saving.then(() => writeClusterFile(fs, this.directory, this.#ports));
     this.#saving = saved.catch(() => undefined);
     return saved;
@@ -346,18 +364,22 @@ function plainConfig(options: ClusterOptions): Readonly<Record<string, SettingVa
   return developmentConfig(options.config ?? {}, brokerCount(options));
 }
 
-function choosePorts(
-  { ports }: ClusterOptions,
-  count: number,
-  before: BrokerPorts,
-): Map<number, number> {
-  if (ports === undefined) return new Map(before);
-  if (ports.length !== count || !ports.every(isPort) || new Set(ports).size !== count) {
-    throw new VarveError(
-      'INVALID_CONFIG',
-      `ports is ${ports.join(', ')}: ${count} different ones from 1 to 65535 are needed`,
-      { details: { ports, brokers: count } },
-    );
-  }
-  return new Map(ports.map((port, i) => [i + 1, port]));
+function requireAdvertised({ advertised }: ClusterOptions, count: number): void {
+  if (advertised === undefined) return;
+  if (advertised.length === count && advertised.every(({ port }) => isPort(port))) return;
+  throw new VarveError(
+    'INVALID_CONFIG',
+    `advertised is ${JSON.stringify(advertised)}: a host and a port from 1 to 65535 are needed for each of ${count} brokers`,
+    { details: { advertised, brokers: count } },
+  );
+}
+
+function requirePorts({ ports }: ClusterOptions, count: number): void {
+  if (ports === undefined) return;
+  if (ports.length === count && ports.every(isPort) && new Set(ports).size === count) return;
+  throw new VarveError(
+    'INVALID_CONFIG',
+    `ports is ${ports.join(', ')}: ${count} different ones from 1 to 65535 are needed`,
+    { details: { ports, brokers: count } },
+  );
 }

@@ -2,14 +2,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrokerConfigInput, parseBrokerConfig } from '../broker/broker-config.js';
 import { randomUuid } from '../format/uuid.js';
-import { openFileSystem } from '../io/index.js';
 import type { FileSystem } from '../io/port.js';
 import type { SettingValue } from '../settings.js';
-import type { ListenerOptions } from '../wire/index.js';
+import type { ListenerOptions, RequestListener, WireServerStatus } from '../wire/index.js';
 import { developmentConfig } from './cluster-settings.js';
 import type { Controller, ControllerEvent } from './controller.js';
-import { openController } from './open-controller.js';
-import { RunningBroker, type RunningBrokerEvent } from './running-broker.js';
+import type { RunningBroker, RunningBrokerEvent } from './running-broker.js';
 
 export interface BrokerOptions extends Pick<ListenerOptions, 'tls' | 'sasl' | 'allowInsecure'> {
   /** Default 0: any that is free. */
@@ -23,6 +21,8 @@ export interface BrokerOptions extends Pick<ListenerOptions, 'tls' | 'sasl' | 'a
   /** Broker settings by Kafka's names or in camel case. */
   readonly config?: BrokerConfigInput | Readonly<Record<string, SettingValue>>;
   readonly onEvent?: (event: LocalBrokerEvent) => void;
+  /** Told of each request once it is answered, for metrics. Without it requests are not timed. Must not throw. */
+  readonly onRequest?: RequestListener;
 }
 
 export type LocalBrokerEvent =
@@ -75,7 +75,8 @@ export class Broker {
   static async start(options: BrokerOptions = {}): Promise<Broker> {
     const settings = developmentConfig(options.config ?? {}, 1);
     const config = parseBrokerConfig(settings);
-    sharedFileSystem ??= openFileSystem();
+    const parts = await loadParts();
+    sharedFileSystem ??= parts.openFileSystem();
     const fs = sharedFileSystem;
     const directory = options.directory ?? join(tmpdir(), `varve-broker-${randomUuid()}`);
     const isTemporary = options.directory === undefined;
@@ -86,13 +87,13 @@ export class Broker {
     let controller: Controller | null = null;
     try {
       fs.makeDirectory(directory);
-      controller = await openController({
+      controller = await parts.openController({
         directory: join(directory, 'controller'),
         fs,
         config,
         ...(onEvent && { onEvent: (event) => onEvent({ source: 'controller', event }) }),
       });
-      const running = await RunningBroker.start({
+      const running = await parts.RunningBroker.start({
         brokerId: BROKER_ID,
         clusterId: controller.image.clusterId,
         controller,
@@ -102,6 +103,7 @@ export class Broker {
         listener: listenerOf(options),
         ...(options.advertisedHost !== undefined && { advertisedHost: options.advertisedHost }),
         ...(onEvent && { onEvent }),
+        ...(options.onRequest && { onRequest: options.onRequest }),
       });
       return new Broker(running, controller, directory, cleanUp);
     } catch (error) {
@@ -125,6 +127,11 @@ export class Broker {
     return this.#controller;
   }
 
+  /** Connections and the memory of their requests, for metrics. */
+  wireStatus(): WireServerStatus {
+    return this.#running.wireStatus();
+  }
+
   /** Answers what is under way, closes the logs cleanly, deletes a temporary directory. Nothing is left. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -143,6 +150,16 @@ export class Broker {
       await this.#cleanUp();
     }
   }
+}
+
+/** Not before a broker is wanted: a program that only knows of this class starts without them. */
+async function loadParts() {
+  const [{ openFileSystem }, { openController }, { RunningBroker }] = await Promise.all([
+    import('../io/index.js'),
+    import('./open-controller.js'),
+    import('./running-broker.js'),
+  ]);
+  return { openFileSystem, openController, RunningBroker };
 }
 
 function listenerOf({ host, port, tls, sasl, allowInsecure }: BrokerOptions) {
