@@ -81,7 +81,7 @@ describe.runIf(process.platform === 'linux')('too few open files', () => {
          say(right);
          await log.close();
          say(fs.usage().openFiles);`,
-        'ulimit -n 64;',
+        'ulimit -n 96;',
       );
       expect(said).toEqual([150, 0]);
     },
@@ -120,7 +120,7 @@ describe.runIf(process.platform === 'linux')('too few open files', () => {
          const again = await varve.PartitionLog.open({ directory, fs });
          say(again.logEndOffset === acknowledged);
          await again.close();`,
-        'ulimit -n 64;',
+        'ulimit -n 96;',
       );
       expect(said).toEqual([expect.anything(), true, true, true, 0, true]);
       for (const code of said[0] as string[]) {
