@@ -10,6 +10,8 @@ type AddCommand = (program: Command) => void;
  * what reads logs, nor for a Kafka client.
  */
 const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  broker: async () => (await import('./broker/commands.js')).addBrokerCommand,
+  cluster: async () => (await import('./broker/commands.js')).addClusterCommand,
   group: async () => (await import('./group/commands.js')).addGroupCommands,
   log: async () => (await import('./log/commands.js')).addLogCommands,
   topic: async () => (await import('./topic/commands.js')).addTopicCommands,
