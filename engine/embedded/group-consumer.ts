@@ -36,6 +36,8 @@ export interface GroupConsumerOptions extends ConsumerOptions {
   readonly onLost?: (partitions: readonly TopicPartition[]) => void | Promise<void>;
 }
 
+const KEEP_ALIVE_MS = 1000;
+
 /**
  * A member of a consumer group, in this process: reads the partitions it is given, from the offsets that the
  * group has committed. Groups are Kafka's: the same rules and the same `__consumer_offsets`.
@@ -180,6 +182,8 @@ export class GroupConsumer {
       this.#rebalancing = null;
     });
     const joining = this.#rebalancing;
+    // The coordinator's timers do not keep the process alive; a program that waits for its first records should go on.
+    const keepAlive = setInterval(() => {}, KEEP_ALIVE_MS);
     let cancel: () => void = () => {};
     const over = new Promise<boolean>((resolve, reject) => {
       const left = deadline - performance.now();
@@ -201,6 +205,7 @@ export class GroupConsumer {
     try {
       return await Promise.race([joining.then(() => true), over]);
     } finally {
+      clearInterval(keepAlive);
       cancel();
       // Its failure is met by the next poll's own attempt.
       joining.catch(() => {});

@@ -19,6 +19,7 @@ beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), 'varve-readme-'));
   mkdirSync(join(project, 'node_modules'));
   symlinkSync(resolve('.'), join(project, 'node_modules', 'varve'), 'dir');
+  symlinkSync(resolve('node_modules/kafkajs'), join(project, 'node_modules', 'kafkajs'), 'dir');
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
@@ -34,12 +35,22 @@ function run(title: string): string {
   });
 }
 
-it('has three programs', () => {
+it('has five programs', () => {
   expect(runnable.map(({ title }) => title)).toEqual([
+    'A Kafka for tests',
     'An embedded event log',
+    'Consumer groups without sockets',
     'A tail',
     'A replay from a time',
   ]);
+});
+
+it('a Kafka for tests prints the record that was sent', () => {
+  expect(run('A Kafka for tests')).toBe('0 customer-1 a book\n');
+});
+
+it('a group of workers does every job', () => {
+  expect(run('Consumer groups without sockets')).toBe('8 done, 0 left, 1 worker\n');
 });
 
 it('an embedded event log prints what was sent, in order', () => {
