@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KafkaJsAdmin } from './admin.mjs';
 
-const VARVE = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const VARVE = fileURLToPath(new URL('../../dist/bin/varve.js', import.meta.url));
 const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 30_000;
 
