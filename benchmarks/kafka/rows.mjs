@@ -1,8 +1,11 @@
 // The rows of the comparison: what is done, on how many brokers, and which figure counts.
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { runJava } from '../../conformance/lib/kafka.mjs';
 import { KafkaJsAdmin } from './admin.mjs';
 import {
@@ -124,11 +127,26 @@ export function oneBroker(/** @type {Context} */ context, /** @type {'kafka' | '
           }
         }
       }
+      const topic = freshTopic('ready');
+      await admin.createTopic(topic, 1, 1);
+      context.progress(`${name}: ready batches`);
+      const seconds = String(Math.max(2, Math.round(5 * context.scale)));
+      const ready = await readyBatches([target.address, topic, '1', '65536', seconds, '1', '8']);
+      out.push(
+        higher('ready 64 KiB batches, acks=1, 8 in flight', 'MB/s', ready.bytesPerSecond / 1e6),
+      );
     } finally {
       await admin.close();
     }
     return out;
   });
+}
+
+/** The load generator of ready batches, in a process of its own. */
+async function readyBatches(/** @type {string[]} */ args) {
+  const program = fileURLToPath(new URL('ready-batches.mjs', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args]);
+  return JSON.parse(stdout);
 }
 
 /** The same on three brokers with three replicas; latency at a fixed rate. */
