@@ -77,6 +77,15 @@ export interface AutoCreationOptions {
   readonly onEvent: (event: BrokerEvent) => void;
 }
 
+/** What `__consumer_offsets` sets itself. Kafka: GroupCoordinatorService.groupMetadataTopicConfigs. */
+export function offsetsTopicConfig(config: BrokerConfig): Record<string, string> {
+  return {
+    'cleanup.policy': 'compact',
+    'compression.type': 'producer',
+    'segment.bytes': String(config.offsetsTopicSegmentBytes),
+  };
+}
+
 function definition(name: string, config: BrokerConfig): CreateTopicsCommand['topics'][number] {
   if (name === OFFSETS_TOPIC) {
     return {
@@ -84,11 +93,7 @@ function definition(name: string, config: BrokerConfig): CreateTopicsCommand['to
       partitions: config.offsetsTopicNumPartitions,
       replicationFactor: config.offsetsTopicReplicationFactor,
       assignments: null,
-      config: {
-        'cleanup.policy': 'compact',
-        'compression.type': 'producer',
-        'segment.bytes': String(config.offsetsTopicSegmentBytes),
-      },
+      config: offsetsTopicConfig(config),
     };
   }
   return {

@@ -17,6 +17,7 @@ import type {
 import type { MetadataImage, TopicImage } from '../metadata/image.js';
 import type { BrokerState } from '../metadata/records.js';
 import type { Timers } from '../timers.js';
+import { adoptTopics, type FoundTopics } from './adopt-topics.js';
 import {
   electLeaderless,
   fenceBrokers,
@@ -323,6 +324,14 @@ export class Controller implements ControllerPort {
     const { numPartitions: partitions, defaultReplicationFactor: replicationFactor } = this.config;
     const defaults = { partitions, replicationFactor };
     return this.#decide((draft) => createTopics(draft, request, { defaults, random, newTopicId }));
+  }
+
+  /**
+   * Before a cluster's first broker registers: the topics that its data directory has become the cluster's, with
+   * that broker as their only replica. False, and nothing done, in a cluster that has had a broker or topics.
+   */
+  async adoptTopics(found: FoundTopics, brokerId: number): Promise<boolean> {
+    return this.#decide((draft) => adoptTopics(draft, found, brokerId));
   }
 
   async deleteTopics(request: Parameters<ControllerPort['deleteTopics']>[0]) {

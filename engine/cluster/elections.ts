@@ -74,6 +74,7 @@ export function changePartition(
 export function newPartition(
   replicas: readonly number[],
   mayLead: (brokerId: number) => boolean,
+  leaderEpoch = 0,
 ): PartitionState {
   const isr = replicas.filter(mayLead);
   return {
@@ -82,7 +83,7 @@ export function newPartition(
     adding: [],
     removing: [],
     leader: isr[0] ?? NO_LEADER,
-    leaderEpoch: 0,
+    leaderEpoch,
     partitionEpoch: 0,
     isRecovering: false,
   };

@@ -36,7 +36,8 @@ let sharedFileSystem: FileSystem | null = null;
 
 /**
  * One broker with its controller in this process: a Kafka for tests and development. Many can run at once. Its
- * directory is that of a cluster of one broker, so `Cluster` can take it over.
+ * directory is that of a cluster of one broker, so `Cluster` can take it over. A new directory in which `broker-1` is
+ * the data directory of a stopped Kafka with node.id 1 is taken over with its topics and consumer groups.
  *
  * ```ts
  * const broker = await Broker.start();
@@ -87,20 +88,25 @@ export class Broker {
     let controller: Controller | null = null;
     try {
       fs.makeDirectory(directory);
+      const dataDirectory = join(directory, `broker-${BROKER_ID}`);
+      const clusterId = parts.readIdentity(fs, dataDirectory)?.clusterId;
       controller = await parts.openController({
         directory: join(directory, 'controller'),
         fs,
         config,
+        ...(clusterId && { clusterId }),
         ...(onEvent && { onEvent: (event) => onEvent({ source: 'controller', event }) }),
       });
+      if (hasNoHistory(controller)) parts.requireWholeTopics(fs, dataDirectory);
       const running = await parts.RunningBroker.start({
         brokerId: BROKER_ID,
         clusterId: controller.image.clusterId,
         controller,
-        directory: join(directory, `broker-${BROKER_ID}`),
+        directory: dataDirectory,
         fs,
         settings,
         listener: listenerOf(options),
+        beforeRegistration: adopting(controller, parts),
         ...(options.advertisedHost !== undefined && { advertisedHost: options.advertisedHost }),
         ...(onEvent && { onEvent }),
         ...(options.onRequest && { onRequest: options.onRequest }),
@@ -152,14 +158,39 @@ export class Broker {
   }
 }
 
+const hasNoHistory = ({ image }: Controller): boolean => image.brokers.size === 0;
+
+/** A cluster without a history begins with what is in its broker's data directory. */
+function adopting(controller: Controller, parts: Parts) {
+  return async ({ directory, settings }: RunningBroker['node']): Promise<void> => {
+    if (!hasNoHistory(controller)) return;
+    const offsetsConfig = parts.offsetsTopicConfig(settings.current);
+    const found = parts.findTopics(directory, offsetsConfig);
+    await controller.adoptTopics(found, BROKER_ID);
+  };
+}
+
+type Parts = Awaited<ReturnType<typeof loadParts>>;
+
 /** Not before a broker is wanted: a program that only knows of this class starts without them. */
 async function loadParts() {
-  const [{ openFileSystem }, { openController }, { RunningBroker }] = await Promise.all([
+  const [io, identity, autoCreate, adoption, controller, running] = await Promise.all([
     import('../io/index.js'),
+    import('../topics/identity.js'),
+    import('../broker/auto-create.js'),
+    import('./adopt-topics.js'),
     import('./open-controller.js'),
     import('./running-broker.js'),
   ]);
-  return { openFileSystem, openController, RunningBroker };
+  return {
+    openFileSystem: io.openFileSystem,
+    readIdentity: identity.readIdentity,
+    offsetsTopicConfig: autoCreate.offsetsTopicConfig,
+    requireWholeTopics: adoption.requireWholeTopics,
+    findTopics: adoption.findTopics,
+    openController: controller.openController,
+    RunningBroker: running.RunningBroker,
+  };
 }
 
 function listenerOf({ host, port, tls, sasl, allowInsecure }: BrokerOptions) {

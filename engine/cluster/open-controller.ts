@@ -12,6 +12,8 @@ export interface OpenControllerOptions {
   readonly fs: FileSystem;
   readonly config: BrokerConfig;
   readonly timers?: Timers;
+  /** Of a cluster that begins here. Default: a random id. */
+  readonly clusterId?: string;
   readonly onEvent?: (event: ControllerEvent) => void;
 }
 
@@ -19,7 +21,7 @@ const RANDOM_STEPS = 2 ** 32;
 
 /** A controller on its directory, before any broker runs. Fails with DIRECTORY_LOCKED, CORRUPT_MESSAGE, DISK_FULL. */
 export async function openController(options: OpenControllerOptions): Promise<Controller> {
-  const { directory, fs, config, timers = systemTimers, onEvent } = options;
+  const { clusterId, directory, fs, config, timers = systemTimers, onEvent } = options;
   const log = await PartitionMetadataLog.open({ directory, fs });
   try {
     return await Controller.open({
@@ -30,6 +32,7 @@ export async function openController(options: OpenControllerOptions): Promise<Co
       validateConfig: validateSettings,
       random: () => randomInt(RANDOM_STEPS) / RANDOM_STEPS,
       isColdStart: true,
+      ...(clusterId !== undefined && { clusterId }),
       ...(onEvent && { onEvent }),
     });
   } catch (error) {

@@ -30,6 +30,8 @@ export interface RunningBrokerOptions {
   /** Told to clients and other brokers in place of the address listened on. */
   readonly advertisedHost?: string;
   readonly advertisedPort?: number;
+  /** With its data directory open, before it registers. */
+  readonly beforeRegistration?: (node: BrokerNode) => Promise<void>;
   readonly onEvent?: (event: RunningBrokerEvent) => void;
   /** Told of each request once it is answered, for metrics. Without it requests are not timed. Must not throw. */
   readonly onRequest?: RequestListener;
@@ -87,6 +89,7 @@ export class RunningBroker {
         onEvent: (event) => onEvent({ source: 'wire', event }),
         ...(options.onRequest && { onRequest: options.onRequest }),
       });
+      await options.beforeRegistration?.(node);
       const { host, port } = server.address();
       const advertised = options.advertisedHost ?? listener.host ?? host;
       await node.start({ host: advertised, port: options.advertisedPort ?? port });

@@ -30,11 +30,8 @@ export async function loadIdentity(
   expected: ExpectedIdentity,
 ): Promise<MetaProperties> {
   const path = join(directory, META_PROPERTIES_FILE);
-  let bytes: Buffer;
-  try {
-    bytes = fs.readFile(path, { maxBytes: MAX_FILE_BYTES });
-  } catch (error) {
-    if (!isVarveError(error, 'NOT_FOUND')) throw error;
+  const found = readIdentity(fs, directory);
+  if (found === null) {
     const made = {
       clusterId: expected.clusterId ?? randomUuid(),
       nodeId: expected.nodeId ?? 0,
@@ -43,10 +40,20 @@ export async function loadIdentity(
     await fs.writeFileAtomic(path, encodeMetaProperties(made));
     return { version: 1, ...made };
   }
-  const found = decodeMetaProperties(bytes);
   requireSame(path, 'cluster.id', found.clusterId, expected.clusterId);
   requireSame(path, 'node.id', found.nodeId, expected.nodeId);
   return found;
+}
+
+/** What `meta.properties` says; null where there is none. Fails with CORRUPT_CHECKPOINT, UNSUPPORTED_FORMAT. */
+export function readIdentity(fs: FileSystem, directory: string): MetaProperties | null {
+  try {
+    const path = join(directory, META_PROPERTIES_FILE);
+    return decodeMetaProperties(fs.readFile(path, { maxBytes: MAX_FILE_BYTES }));
+  } catch (error) {
+    if (isVarveError(error, 'NOT_FOUND')) return null;
+    throw error;
+  }
 }
 
 function requireSame<T>(path: string, name: string, found: T | null, expected: T | undefined) {
