@@ -98,12 +98,21 @@ function withCount(error: unknown, records: number): unknown {
 
 interface Batch {
   readonly partition: number;
-  records: OutgoingRecord[];
+  readonly firstTimestampMs: number;
+  readonly records: StampedRecord[];
   bytes: number;
 }
 
+type StampedRecord = OutgoingRecord & { readonly timestampMs: number };
+
 /** About what a record takes in a batch beyond its key and value. */
 const RECORD_BYTES = 12;
+
+/**
+ * A record's timestamp is stored as its distance to the batch's first, and the library writes distances of 2^31 ms (25
+ * days) and more wrong.
+ */
+const MAX_TIMESTAMP_DISTANCE_MS = 0x7fff_ffff;
 
 /** Gathers records by partition, and sends what has gathered while more is read. */
 class Sender {
@@ -164,17 +173,22 @@ class Sender {
     const partition =
       this.#flags.partition ??
       this.#choose({ topic: this.topic, ...record }, this.#partitions, this.#flags.batchBytes);
+    const { timestampMs = Date.now() } = record;
     const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0) + RECORD_BYTES;
     let batch = this.#gathered.get(partition);
-    if (batch !== undefined && batch.bytes + bytes > this.#flags.batchBytes) {
+    if (
+      batch !== undefined &&
+      (batch.bytes + bytes > this.#flags.batchBytes ||
+        Math.abs(timestampMs - batch.firstTimestampMs) > MAX_TIMESTAMP_DISTANCE_MS)
+    ) {
       await this.send();
       batch = undefined;
     }
     if (batch === undefined) {
-      batch = { partition, records: [], bytes: 0 };
+      batch = { partition, firstTimestampMs: timestampMs, records: [], bytes: 0 };
       this.#gathered.set(partition, batch);
     }
-    batch.records.push(record);
+    batch.records.push({ ...record, timestampMs });
     batch.bytes += bytes;
     this.#gatheredBytes += bytes;
     if (this.#gatheredBytes >= MAX_GATHERED_BYTES) await this.send();
@@ -213,7 +227,7 @@ class Sender {
   }
 
   // The library writes into what it is given: each attempt gets its own.
-  #messages(partition: number, records: readonly OutgoingRecord[]) {
+  #messages(partition: number, records: readonly StampedRecord[]) {
     return records.map(({ key, value, headers, timestampMs }) => ({
       topic: this.topic,
       partition,
@@ -221,7 +235,7 @@ class Sender {
       ...(value !== null && { value }),
       // Null is a header's value in Kafka's format, and not in the library's type.
       ...(headers.length > 0 && { headers: new Map(headers) as Map<Buffer, Buffer> }),
-      ...(timestampMs !== undefined && { timestamp: BigInt(timestampMs) }),
+      timestamp: BigInt(timestampMs),
     }));
   }
 }
