@@ -11,6 +11,8 @@ import type { ReadBudget } from './read-budget.js';
 import type { ScratchPool } from './scratch.js';
 import { type PopulateSlots, WriteSpace } from './write-space.js';
 
+/** What an announced scan maps at once: V8 collects garbage about once per mapping. */
+const LARGEST_ANNOUNCED_BYTES = 1024 * 1024 * 1024;
 /** Up to here a copy of bytes near the end of a growing file is cheaper than a mapping that is soon too short. */
 const COPY_BYTES = 64 * 1024;
 
@@ -185,7 +187,7 @@ export class MappedLogFile extends PortableLogFile {
   override willRead(position: number, length: number): void {
     super.willRead(position, length);
     this.#scanEnd = Math.min(position + length, this.size);
-    const first = Math.min(READ_CHUNK_BYTES, this.#scanEnd - position);
+    const first = Math.min(LARGEST_ANNOUNCED_BYTES, this.#scanEnd - position);
     if (first <= 0) return;
     const mapping = this.#mapped.find(position, first) ?? this.#mapIfItLasts(position, first);
     if (mapping !== null) this.#mapped.populateAhead(mapping, position, this.#scanEnd);
