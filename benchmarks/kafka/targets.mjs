@@ -145,7 +145,7 @@ export async function startVarve({ brokers, directory, settings = {} }) {
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
-    [VARVE, ...command, '--directory', path.join(directory, 'varve'), '--json', ...configs],
+    [VARVE, ...command, '--directory', path.join(directory, 'varve'), '--json', '--log-level', 'warn', ...configs],
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   const ready = await firstEvent(child, 'ready');
