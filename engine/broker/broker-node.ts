@@ -225,7 +225,7 @@ export class BrokerNode {
    * register; `close` it then.
    */
   async start(endpoint: Endpoint): Promise<void> {
-    await this.#life.register(endpoint, this.directory.wasClean);
+    await this.#life.register(endpoint, this.directory.isWhole);
     this.#loop.start();
     const isKnown = ({ brokers }: MetadataImage) => {
       const own = brokers.get(this.brokerId);

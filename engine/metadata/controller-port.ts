@@ -82,6 +82,7 @@ export interface RegisterBrokerRequest {
   readonly host: string;
   readonly port: number;
   readonly rack: string | null;
+  /** It has all that it had when it stopped. A broker that has nothing says no: its disk may have been replaced. */
   readonly wasCleanStop: boolean;
 }
 

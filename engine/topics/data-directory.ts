@@ -82,6 +82,8 @@ export class DataDirectory {
   readonly identity: MetaProperties;
   /** The last stop was a clean close, so nothing had to be recovered. */
   readonly wasClean: boolean;
+  /** Every partition is as the last stop left it, and that was clean. Not so where nothing is: that may be a lost disk. */
+  readonly isWhole: boolean;
   readonly #environment: PartitionEnvironment;
   readonly #checkpoints: DirectoryCheckpoints;
   readonly #emit: EmitEvent;
@@ -99,6 +101,7 @@ export class DataDirectory {
     this.directory = options.directory;
     this.identity = parts.identity;
     this.wasClean = parts.wasClean;
+    this.isWhole = parts.isWhole;
     this.#environment = parts.environment;
     this.#checkpoints = parts.environment.checkpoints;
     this.#emit = parts.environment.emit;

@@ -35,6 +35,7 @@ export interface DataDirectoryParts {
   readonly lock: DirectoryLock;
   readonly identity: MetaProperties;
   readonly wasClean: boolean;
+  readonly isWhole: boolean;
   readonly catalog: TopicCatalog;
   readonly topics: TopicTable;
   readonly removals: Removals;
@@ -89,6 +90,7 @@ export async function openParts(options: OpenDataDirectoryOptions): Promise<Data
       lock,
       identity,
       wasClean: wasClean || isNew,
+      isWhole: wasClean && !isNew && plans.every(({ create }) => create.length === 0),
       catalog,
       topics,
       removals,
