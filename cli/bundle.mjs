@@ -14,7 +14,11 @@ mkdirSync(out, { recursive: true });
 const { metafile } = await build({
   absWorkingDir: root,
   // The cluster looks for the process's program beside itself: all files are in one directory.
-  entryPoints: { varve: 'cli/main.ts', 'broker-process': 'engine/cluster/broker-process.ts' },
+  entryPoints: {
+    varve: 'cli/main.ts',
+    'broker-process': 'engine/cluster/broker-process.ts',
+    'metered-broker-process': 'cli/broker/metered-broker-process.ts',
+  },
   outdir: out,
   chunkNames: 'chunk-[hash]',
   bundle: true,

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { Cluster, type ClusterEvent } from '../../engine/cluster/cluster.js';
 import type { OperationsServer } from '../operations/http-server.js';
 import type { Logger } from '../operations/logger.js';
@@ -7,13 +8,19 @@ import { Failure, stopped } from './broker.js';
 import { clusterLines } from './cluster-table.js';
 import type { ClusterFlags } from './commands.js';
 import { LiveTable } from './live-table.js';
+import { METRICS_VARIABLE } from './metrics-variable.js';
 import { serverLog } from './server-log.js';
 
 const LOOK_EVERY_MS = 500;
+const METERED_BROKER = fileURLToPath(new URL('./metered-broker-process.js', import.meta.url));
 
 /** Runs a cluster until it is told to stop. */
 export async function runCluster(flags: ClusterFlags): Promise<void> {
   const { brokers: count, port } = flags;
+  const { metricsPort = 0 } = flags;
+  if (metricsPort + count > 65_535) {
+    throw new UsageError(`--metrics-port ${metricsPort} leaves no room for ${count} brokers' own`);
+  }
   if (port !== undefined && port + count - 1 > 65_535) {
     throw new UsageError(`--port ${port} leaves no room for ${count} brokers below 65536`);
   }
@@ -24,6 +31,7 @@ export async function runCluster(flags: ClusterFlags): Promise<void> {
   let cluster: Cluster | null = null;
   let operations: OperationsServer | null = null;
   let timer: NodeJS.Timeout | undefined;
+  if (flags.metricsPort !== undefined) measureBrokers(flags);
   try {
     cluster = await Cluster.start({
       brokers: count,
@@ -31,6 +39,7 @@ export async function runCluster(flags: ClusterFlags): Promise<void> {
       host: flags.host,
       ...(port !== undefined && { ports: Array.from({ length: count }, (_, i) => port + i) }),
       ...(flags.config && { config: flags.config }),
+      ...(flags.metricsPort !== undefined && { entry: METERED_BROKER }),
       onEvent: (event) => {
         logEvent(log, event);
         if ('from' in event && event.kind === 'failed') failed.with(event.cause);
@@ -70,6 +79,11 @@ export async function runCluster(flags: ClusterFlags): Promise<void> {
     }
   }
   failed.throwIfAny();
+}
+
+/** Tells the brokers' processes, which inherit it. */
+function measureBrokers({ metricsHost, metricsPort }: ClusterFlags): void {
+  process.env[METRICS_VARIABLE] = JSON.stringify({ host: metricsHost, port: metricsPort });
 }
 
 function logEvent(log: Logger, event: ClusterEvent): void {

@@ -14,6 +14,7 @@ const LEVELS: Readonly<Record<string, Readonly<Record<string, EventLevel>>>> = {
     'settings-refused': 'error',
     'auto-creation-failed': 'warn',
     'controller-failed': 'warn',
+    'metrics-failed': 'error',
     'request-failed': 'error',
   },
   replication: {

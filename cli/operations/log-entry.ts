@@ -44,6 +44,7 @@ function plain(value: unknown, depth: number): unknown {
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= MAX_DEPTH) return '...';
+  if (isRecovery(value)) return recovery(value);
   if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((item) => plain(item, depth + 1));
   if (value instanceof Set) return plain([...value], depth);
   if (value instanceof Map) return plain(Object.fromEntries(value), depth);
@@ -60,4 +61,15 @@ function errorText(error: Error): string {
 
 function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null;
+}
+
+type Recovery = { readonly wasClean: boolean; readonly segments: readonly unknown[] };
+
+function isRecovery(value: object): value is Recovery {
+  return 'wasClean' in value && 'segments' in value && Array.isArray(value.segments);
+}
+
+/** A report has a part for each segment; a line has room for their number. */
+function recovery({ segments, ...rest }: Recovery): Record<string, unknown> {
+  return { ...rest, segments: segments.length };
 }

@@ -1,6 +1,7 @@
 import { isVarveError } from '../errors.js';
 import { openFileSystem } from '../io/index.js';
 import { systemTimers } from '../timers.js';
+import { watcherOfThisProcess } from './broker-watcher.js';
 import {
   type FromChild,
   plainEvent,
@@ -26,6 +27,8 @@ const QUIET: ReadonlySet<string> = new Set([
   'isr-expanding',
   'isr-shrinking',
 ]);
+/** Reasons of connections to end that need no word. */
+const ORDINARY: ReadonlySet<string> = new Set(['disconnected', 'idle', 'server-closing']);
 const CLOSE_TIMEOUT_MS = 25_000;
 /** A broker of a supervisor that died closes its logs before it ends: its directory is free soon. */
 const LOCKED_TIMEOUT_MS = CLOSE_TIMEOUT_MS;
@@ -35,14 +38,18 @@ const channel = ipcChannel(process);
 const controller = new RemoteController({ channel, timers: systemTimers });
 let starting: Promise<RunningBroker> | null = null;
 let isEnding = false;
+const watcher = watcherOfThisProcess();
 
 function tell(message: FromChild): void {
   channel.send(message);
 }
 
-function report({ source, event }: RunningBrokerEvent): void {
+function report(reported: RunningBrokerEvent): void {
+  watcher?.onEvent(reported);
+  const { source, event } = reported;
   const kind = 'kind' in event ? event.kind : event.type;
-  if (QUIET.has(kind)) return;
+  const isNews = kind === 'connection-closed' && !ORDINARY.has(Object(event).reason);
+  if (QUIET.has(kind) && !isNews) return;
   tell({ type: 'broker-event', event: { source, kind, ...plainEvent(event) } });
 }
 
@@ -59,6 +66,7 @@ async function start(message: StartBroker): Promise<RunningBroker> {
       listener: { host, port },
       ...(advertised && { advertisedHost: advertised.host, advertisedPort: advertised.port }),
       onEvent: report,
+      ...(watcher && { onRequest: watcher.onRequest }),
     });
   const isTaken = (error: unknown) =>
     isVarveError(error, 'NETWORK_EXCEPTION') && message.port !== 0 && message.mayChoosePort;
@@ -121,7 +129,12 @@ channel.onMessage((received) => {
     return;
   }
   starting ??= start(message);
-  starting.then(({ port }) => tell({ type: 'broker-ready', port }), fail);
+  starting.then((broker) => {
+    tell({ type: 'broker-ready', port: broker.port });
+    watcher?.started(broker, (event) => {
+      tell({ type: 'broker-event', event: { source: 'broker', ...event } });
+    });
+  }, fail);
 });
 channel.onClose(() => end(false));
 process.on('SIGTERM', () => end(true));
