@@ -59,6 +59,7 @@ for (const name of names) {
 }
 
 const median = (/** @type {number[]} */ values) => {
+  if (values.length === 0) return undefined;
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1
