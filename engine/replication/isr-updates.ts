@@ -89,10 +89,11 @@ export class IsrUpdates {
         partition: replica.partition,
         leaderEpoch: leader.leaderEpoch,
         partitionEpoch: proposal.partitionEpoch,
-        newIsr: proposal.isr.map((id) => ({
-          brokerId: id,
-          brokerEpoch: id === brokerId ? brokerEpoch() : (lifeOf(leader, id) ?? brokerEpochOf(id)),
-        })),
+        newIsr: proposal.isr.map((id, i) => {
+          const seen = proposal.brokerEpochs[i]!;
+          const known = () => (seen >= 0 ? seen : brokerEpochOf(id));
+          return { brokerId: id, brokerEpoch: id === brokerId ? brokerEpoch() : known() };
+        }),
         isRecovering: false,
       })),
     });
@@ -138,11 +139,6 @@ export class IsrUpdates {
 
 function isCurrent({ replica, leader, proposal }: Update): boolean {
   return replica.leader === leader && leader.proposal === proposal;
-}
-
-function lifeOf(leader: LeaderState, brokerId: number): number | null {
-  const epoch = leader.followers.get(brokerId)?.brokerEpoch ?? -1;
-  return epoch < 0 ? null : epoch;
 }
 
 function keyOf({ topicId, partition }: { topicId: string; partition: number }): string {

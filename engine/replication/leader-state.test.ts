@@ -153,6 +153,7 @@ describe('in sync or not', () => {
     expect(state.proposeShrink(LAG_MS + 1)).toEqual({
       kind: 'shrink',
       isr: [1, 2],
+      brokerEpochs: [-1, 1],
       partitionEpoch: 7,
     });
     expect(state.maximalIsr).toEqual([1, 2, 3]);

@@ -19,6 +19,8 @@ export interface FollowerProgress {
 export interface IsrProposal {
   readonly kind: 'expand' | 'shrink';
   readonly isr: readonly number[];
+  /** Of the lives that were seen to be in sync, in the order of `isr`; -1: unknown. A later life may have less. */
+  readonly brokerEpochs: readonly number[];
   /** What `isr` replaces: compare-and-set. */
   readonly partitionEpoch: number;
 }
@@ -222,7 +224,8 @@ export class LeaderState {
   }
 
   #propose(kind: IsrProposal['kind'], isr: readonly number[]): IsrProposal {
-    this.#proposal = { kind, isr, partitionEpoch: this.#partitionEpoch };
+    const brokerEpochs = isr.map((id) => this.followers.get(id)?.brokerEpoch ?? -1);
+    this.#proposal = { kind, isr, brokerEpochs, partitionEpoch: this.#partitionEpoch };
     return this.#proposal;
   }
 

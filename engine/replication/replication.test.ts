@@ -8,6 +8,7 @@ import {
   threeReplicas,
   valuesOf,
 } from '../testing/replica-test.js';
+import { SimulatedFileSystem } from '../testing/simulated-file-system.js';
 
 describe('replication', () => {
   test('followers take over byte for byte, and learn the high watermark', async () => {
@@ -79,6 +80,32 @@ describe('replication', () => {
     cluster.refuseIsr = null;
     await cluster.advance(2000);
     expect(cluster.state().isr).toEqual([1, 2, 3]);
+  });
+
+  test('an expansion that was asked for in vain is not for a later life of the follower', async () => {
+    startCluster();
+    await cluster.createTopic('t', [[1, 2]]);
+    await cluster.advance(1000);
+    cluster.refuseIsr = 'unreachable';
+    await cluster.decide({ isr: [1] });
+    await produce(1, ['a']).done;
+    await cluster.advance(1000);
+    expect(cluster.broker(1).events.at(-1)).toMatchObject({ kind: 'isr-expanding', isr: [1, 2] });
+    // Its disk is lost, and what it is sent now does not fit.
+    cluster.kill(2);
+    cluster.tamper = (result) => ({ ...result, records: Buffer.alloc(result.records.length, 7) });
+    const { logs } = cluster.broker(2);
+    logs.fs = new SimulatedFileSystem({ seed: 9, clock: cluster.clock });
+    logs.fs.makeDirectory('/data');
+    logs.marks.clear();
+    await cluster.restart(2);
+    await cluster.advance(1000);
+    cluster.refuseIsr = null;
+    await cluster.advance(5000);
+    expect([valuesOf(2), cluster.state().isr]).toEqual([[], [1]]);
+    cluster.tamper = null;
+    await cluster.advance(5000);
+    expect([valuesOf(2), cluster.state().isr]).toEqual([['a'], [1, 2]]);
   });
 
   test('a fenced broker does not join the ISR', async () => {
