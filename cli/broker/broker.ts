@@ -5,7 +5,7 @@ import type { BrokerMetrics } from '../operations/broker-metrics.js';
 import type { OperationsServer } from '../operations/http-server.js';
 import { interruptSignal, UsageError } from '../run-program.js';
 import { printJson } from '../table.js';
-import type { BrokerFlags } from './commands.js';
+import type { BrokerFlags } from './flags.js';
 import { serverLog } from './server-log.js';
 
 /** Runs one broker until it is told to stop. */

@@ -6,7 +6,7 @@ import { interruptSignal, UsageError } from '../run-program.js';
 import { printJson } from '../table.js';
 import { Failure, stopped } from './broker.js';
 import { clusterLines } from './cluster-table.js';
-import type { ClusterFlags } from './commands.js';
+import type { ClusterFlags } from './flags.js';
 import { LiveTable } from './live-table.js';
 import { METRICS_VARIABLE } from './metrics-variable.js';
 import { serverLog } from './server-log.js';

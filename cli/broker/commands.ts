@@ -1,27 +1,7 @@
 import { type Command, Option } from 'commander';
 import { nameAndValue, wholeNumberFrom } from '../arguments.js';
-import { LOG_LEVELS, type LogLevel } from '../operations/levels.js';
-
-export interface ServerFlags {
-  directory: string;
-  host: string;
-  config?: Record<string, string>;
-  metricsPort?: number;
-  metricsHost: string;
-  logLevel: LogLevel;
-  logFormat?: 'json' | 'text';
-  json?: true;
-}
-
-export interface BrokerFlags extends ServerFlags {
-  port: number;
-  advertisedHost?: string;
-  allowInsecure?: true;
-  tlsCert?: string;
-  tlsKey?: string;
-  tlsClientCa?: string;
-  saslCredentials?: string;
-}
+import { LOG_LEVELS } from '../operations/levels.js';
+import type { BrokerFlags, ClusterFlags } from './flags.js';
 
 const port = wholeNumberFrom(0, 65_535);
 
@@ -78,11 +58,6 @@ another address than loopback needs SASL, client certificates or --allow-insecur
 Exit codes: 0 stopped when asked, 1 could not start or failed, 2 wrong usage.`,
     )
     .action(async (flags: BrokerFlags) => (await import('./broker.js')).runBroker(flags));
-}
-
-export interface ClusterFlags extends ServerFlags {
-  brokers: number;
-  port?: number;
 }
 
 /** `varve cluster` */

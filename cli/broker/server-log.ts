@@ -1,5 +1,5 @@
 import { Logger } from '../operations/logger.js';
-import type { ServerFlags } from './commands.js';
+import type { ServerFlags } from './flags.js';
 
 /** The log that the flags ask for. `write` takes lines of text, where they share a terminal with something else. */
 export function serverLog(flags: ServerFlags, write?: (line: string) => void): Logger {

@@ -1,7 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { several } from '../arguments.js';
-import { addConnectionOptions, type ConnectionFlags } from '../client/connection-flags.js';
-import { type Place, placeOf } from '../records/places.js';
+import { addConnectionOptions } from '../client/connection-flags.js';
+import { placeOf } from '../records/places.js';
+import type {
+  DeleteFlags,
+  DescribeFlags,
+  ListFlags,
+  ResetFlags,
+  TopicPartitions,
+} from './flags.js';
 
 /** `varve group ...` */
 export function addGroupCommands(program: Command): void {
@@ -12,12 +19,6 @@ export function addGroupCommands(program: Command): void {
   addDescribe(group);
   addReset(group);
   addDelete(group);
-}
-
-export interface ListFlags extends ConnectionFlags {
-  state?: string[];
-  quiet?: true;
-  json?: true;
 }
 
 function addList(group: Command): void {
@@ -36,12 +37,6 @@ Examples:
   varve group list --state Empty --quiet`,
     )
     .action(async (flags: ListFlags) => (await import('./list.js')).listGroups(flags));
-}
-
-export interface DescribeFlags extends ConnectionFlags {
-  all?: true;
-  members?: true;
-  json?: true;
 }
 
 function addDescribe(group: Command): void {
@@ -66,22 +61,6 @@ LAG is how many offsets the group is behind the end of a partition; - where it h
     .action(async (groups: string[], flags: DescribeFlags) =>
       (await import('./describe.js')).describeGroups(groups, flags),
     );
-}
-
-/** Partitions of one topic; undefined for all of them. */
-export interface TopicPartitions {
-  readonly topic: string;
-  readonly partitions: readonly number[] | undefined;
-}
-
-export interface ResetFlags extends ConnectionFlags {
-  topic?: TopicPartitions[];
-  allTopics?: true;
-  to?: Place;
-  by?: number;
-  execute?: true;
-  dryRun?: true;
-  json?: true;
 }
 
 function addReset(group: Command): void {
@@ -130,11 +109,6 @@ function signedNumber(text: string): number {
   const value = /^[+-]?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(value)) return value;
   throw new InvalidArgumentError('It is a whole number, negative to go back.');
-}
-
-export interface DeleteFlags extends ConnectionFlags {
-  topic?: string[];
-  json?: true;
 }
 
 function addDelete(group: Command): void {

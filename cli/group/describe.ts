@@ -4,7 +4,7 @@ import { colors as pc } from '../colors.js';
 import { plural } from '../progress.js';
 import { UsageError } from '../run-program.js';
 import { printJson, printTable } from '../table.js';
-import type { DescribeFlags } from './commands.js';
+import type { DescribeFlags } from './flags.js';
 import {
   committedOffsets,
   describeGroup,

@@ -1,6 +1,6 @@
 import { withClient } from '../client/kafka-client.js';
 import { printJson, printTable } from '../table.js';
-import type { ListFlags } from './commands.js';
+import type { ListFlags } from './flags.js';
 import { listAllGroups } from './group-view.js';
 
 export async function listGroups(flags: ListFlags): Promise<void> {

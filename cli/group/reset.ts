@@ -12,7 +12,7 @@ import { plural } from '../progress.js';
 import { Places } from '../records/start-and-stop.js';
 import { UsageError } from '../run-program.js';
 import { printJson, printTable } from '../table.js';
-import type { ResetFlags } from './commands.js';
+import type { ResetFlags } from './flags.js';
 import { committedOffsets, coordinatorOf, describeGroup, existingTopics } from './group-view.js';
 
 interface Move {

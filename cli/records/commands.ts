@@ -1,24 +1,11 @@
 import { type Command, Option } from 'commander';
 import type { CompressionType } from '../../engine/types.js';
 import { byteCount, nameAndValue, separator, wholeNumber, wholeNumberFrom } from '../arguments.js';
-import { addConnectionOptions, type ConnectionFlags } from '../client/connection-flags.js';
-import { type Place, partitionList, placeOf, type Until, untilOf } from './places.js';
+import { addConnectionOptions } from '../client/connection-flags.js';
+import type { ConsumeFlags, ProduceFlags } from './flags.js';
+import { partitionList, placeOf, untilOf } from './places.js';
 
 const CODECS: readonly CompressionType[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
-
-export interface ProduceFlags extends ConnectionFlags {
-  from: string;
-  keySeparator?: string;
-  nullValue?: string;
-  header?: Record<string, string>;
-  partition?: number;
-  acks: '0' | '1' | 'all';
-  compression: CompressionType;
-  batchBytes: number;
-  lingerMs: number;
-  json?: true;
-  report?: true;
-}
 
 /** `varve produce` */
 export function addProduceCommand(program: Command): void {
@@ -67,22 +54,6 @@ Exit codes: 0 all acknowledged, 1 failed, 2 wrong usage, 130 interrupted, after 
     .action(async (topic: string, flags: ProduceFlags) =>
       (await import('./produce.js')).produce(topic, flags),
     );
-}
-
-export interface ConsumeFlags extends ConnectionFlags {
-  group?: string;
-  from?: Place;
-  until?: Until;
-  count?: number;
-  partition?: readonly number[];
-  isolation: 'read_uncommitted' | 'read_committed';
-  commit: boolean;
-  keys?: true;
-  headers?: true;
-  timestamps?: true;
-  offsets?: true;
-  separator: string;
-  json?: true;
 }
 
 /** `varve consume` */

@@ -8,8 +8,8 @@ import {
 import { type KafkaClient, withClient } from '../client/kafka-client.js';
 import { plural } from '../progress.js';
 import { interruptSignal, UsageError } from '../run-program.js';
-import type { ConsumeFlags } from './commands.js';
 import { type Fetched, FetchLoop, type Position } from './fetch-loop.js';
+import type { ConsumeFlags } from './flags.js';
 import { GroupMember } from './group-member.js';
 import { RecordPrinter } from './record-printer.js';
 import { type OffsetOf, Places } from './start-and-stop.js';

@@ -10,7 +10,7 @@ import { lines } from '../lines.js';
 import { formatBytes, formatCount, Progress, plural } from '../progress.js';
 import { interruptSignal, UsageError } from '../run-program.js';
 import { printJson } from '../table.js';
-import type { ProduceFlags } from './commands.js';
+import type { ProduceFlags } from './flags.js';
 import { type OutgoingRecord, RecordReader } from './input-records.js';
 
 /** Longer lines are no records anywhere: brokers take 1 MiB unless told otherwise. */

@@ -1,7 +1,7 @@
 import { formatTime } from '../columns.js';
 import { Output } from '../output.js';
 import { recordToJson } from '../record-json.js';
-import type { ConsumeFlags } from './commands.js';
+import type { ConsumeFlags } from './flags.js';
 import type { ConsumedRecord } from './record-batches.js';
 
 const NEWLINE = Buffer.from('\n');

@@ -4,7 +4,7 @@ import { type KafkaClient, withClient } from '../client/kafka-client.js';
 import { plural } from '../progress.js';
 import { UsageError } from '../run-program.js';
 import { printJson } from '../table.js';
-import type { AlterFlags } from './commands.js';
+import type { AlterFlags } from './flags.js';
 
 const TOPIC_RESOURCE = 2;
 const SET = 0;

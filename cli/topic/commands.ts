@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { nameAndValue, several, wholeNumberFrom } from '../arguments.js';
-import { addConnectionOptions, type ConnectionFlags } from '../client/connection-flags.js';
+import { addConnectionOptions } from '../client/connection-flags.js';
+import type { AlterFlags, CreateFlags, DeleteFlags, DescribeFlags, ListFlags } from './flags.js';
 
 /** `varve topic ...` */
 export function addTopicCommands(program: Command): void {
@@ -12,14 +13,6 @@ export function addTopicCommands(program: Command): void {
   addDescribe(topic);
   addAlter(topic);
   addDelete(topic);
-}
-
-export interface CreateFlags extends ConnectionFlags {
-  partitions?: number;
-  replicationFactor?: number;
-  config?: Record<string, string>;
-  ifNotExists?: true;
-  json?: true;
 }
 
 function addCreate(topic: Command): void {
@@ -50,12 +43,6 @@ Examples:
     );
 }
 
-export interface ListFlags extends ConnectionFlags {
-  internal?: true;
-  quiet?: true;
-  json?: true;
-}
-
 function addList(topic: Command): void {
   const command = topic
     .command('list')
@@ -73,12 +60,6 @@ Examples:
   varve topic list --bootstrap kafka-1:9092,kafka-2:9092 --json | jq .partitions`,
     )
     .action(async (flags: ListFlags) => (await import('./list.js')).listTopics(flags));
-}
-
-export interface DescribeFlags extends ConnectionFlags {
-  internal?: true;
-  underReplicated?: true;
-  json?: true;
 }
 
 function addDescribe(topic: Command): void {
@@ -105,13 +86,6 @@ Only settings that differ from the brokers' defaults are shown. Offsets of a par
     );
 }
 
-export interface AlterFlags extends ConnectionFlags {
-  partitions?: number;
-  config?: Record<string, string>;
-  deleteConfig?: string[];
-  json?: true;
-}
-
 function addAlter(topic: Command): void {
   const command = topic
     .command('alter')
@@ -135,11 +109,6 @@ More partitions send records of a key elsewhere than before. The cluster places 
     .action(async (name: string, flags: AlterFlags) =>
       (await import('./alter.js')).alterTopic(name, flags),
     );
-}
-
-export interface DeleteFlags extends ConnectionFlags {
-  ifExists?: true;
-  json?: true;
 }
 
 function addDelete(topic: Command): void {

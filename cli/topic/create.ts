@@ -3,7 +3,7 @@ import { FailedItems } from '../client/failed-items.js';
 import { withClient } from '../client/kafka-client.js';
 import { plural } from '../progress.js';
 import { printJson } from '../table.js';
-import type { CreateFlags } from './commands.js';
+import type { CreateFlags } from './flags.js';
 
 interface CreateTopicsResponse {
   readonly topics: readonly {

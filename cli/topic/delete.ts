@@ -1,7 +1,7 @@
 import { FailedItems } from '../client/failed-items.js';
 import { withClient } from '../client/kafka-client.js';
 import { printJson } from '../table.js';
-import type { DeleteFlags } from './commands.js';
+import type { DeleteFlags } from './flags.js';
 
 interface DeleteTopicsResponse {
   readonly responses: readonly {

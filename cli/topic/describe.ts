@@ -13,7 +13,7 @@ import { type KafkaClient, withClient } from '../client/kafka-client.js';
 import { colors as pc } from '../colors.js';
 import { plural } from '../progress.js';
 import { printJson, printTable } from '../table.js';
-import type { DescribeFlags } from './commands.js';
+import type { DescribeFlags } from './flags.js';
 
 type Configs = ReadonlyMap<string, Readonly<Record<string, string | null>>>;
 
