@@ -4,14 +4,17 @@ import type { SimulatedClock } from './simulated-clock.js';
 interface Pending {
   readonly dueMs: number;
   readonly order: number;
-  readonly run: () => void;
+  /** Null: cancelled. It leaves the heap when its time comes. */
+  run: (() => void) | null;
 }
 
 /** Timers that fire when a test moves time: in the order of their times, and of their setting where those are equal. */
 export class SimulatedTimers implements Timers {
   readonly #clock: SimulatedClock;
-  readonly #pending = new Set<Pending>();
+  /** A binary heap: nobody fires before its parent. */
+  readonly #heap: Pending[] = [];
   #order = 0;
+  #count = 0;
 
   constructor(clock: SimulatedClock) {
     this.#clock = clock;
@@ -19,15 +22,18 @@ export class SimulatedTimers implements Timers {
 
   after(delayMs: number, run: () => void): () => void {
     const dueMs = this.#clock.monotonic() + Math.max(0, delayMs);
-    const pending = { dueMs, order: this.#order++, run };
-    this.#pending.add(pending);
+    const pending: Pending = { dueMs, order: this.#order++, run };
+    this.#push(pending);
+    this.#count += 1;
     return () => {
-      this.#pending.delete(pending);
+      if (pending.run === null) return;
+      pending.run = null;
+      this.#count -= 1;
     };
   }
 
   get count(): number {
-    return this.#pending.size;
+    return this.#count;
   }
 
   /** Monotonic time of the next timer, or null. */
@@ -63,18 +69,53 @@ export class SimulatedTimers implements Timers {
     return next !== null;
   }
 
+  /** `next` is the first of the heap. */
   #fire(next: Pending): void {
-    this.#pending.delete(next);
+    const run = next.run!;
+    next.run = null;
+    this.#count -= 1;
+    this.#pop();
     this.#clock.advance(Math.max(0, next.dueMs - this.#clock.monotonic()));
-    next.run();
+    run();
   }
 
   #first(): Pending | null {
-    let first: Pending | null = null;
-    for (const pending of this.#pending) {
-      if (first === null || isBefore(pending, first)) first = pending;
+    for (;;) {
+      const first = this.#heap[0];
+      if (first === undefined) return null;
+      if (first.run !== null) return first;
+      this.#pop();
     }
-    return first;
+  }
+
+  #push(pending: Pending): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      if (!isBefore(pending, heap[above]!)) break;
+      heap[at] = heap[above]!;
+      at = above;
+    }
+    heap[at] = pending;
+  }
+
+  /** Takes the first out. */
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop()!;
+    const size = heap.length;
+    if (size === 0) return;
+    let at = 0;
+    for (;;) {
+      let below = 2 * at + 1;
+      if (below >= size) break;
+      if (below + 1 < size && isBefore(heap[below + 1]!, heap[below]!)) below += 1;
+      if (!isBefore(heap[below]!, last)) break;
+      heap[at] = heap[below]!;
+      at = below;
+    }
+    heap[at] = last;
   }
 }
 

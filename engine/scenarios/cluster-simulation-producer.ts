@@ -1,0 +1,213 @@
+import { BatchBuilder } from '../format/batch-builder.js';
+import { BatchOptions } from '../format/batch-writer.js';
+import { isRetriableKafkaError, KafkaError } from '../protocol/error-codes.js';
+import type { SimulatedClient } from './cluster-simulation-client.js';
+import type { Ledger, PartitionHistory } from './cluster-simulation-ledger.js';
+
+export interface ProducerOptions {
+  readonly client: SimulatedClient;
+  readonly ledger: Ledger;
+  readonly topic: string;
+  readonly partition: number;
+  /** -1, with idempotence: retried until it is acknowledged. 1: sent once, whatever comes of it. */
+  readonly acks: -1 | 1;
+  /** Batches on their way at the same time. */
+  readonly inFlight: number;
+  readonly pauseMs: number;
+  readonly valueBytes: number;
+}
+
+interface Sent {
+  readonly values: readonly string[];
+  readonly sequence: number;
+  bytes: Buffer;
+}
+
+/** How many records one batch has at most. */
+const MAX_RECORDS = 3;
+
+/**
+ * One producer of one partition, as Kafka's: idempotent with acks=all, several batches in flight, each retried with
+ * its sequence until it is acknowledged. Its records are `name:0`, `name:1` ...
+ */
+export class SimulatedProducer {
+  readonly name: string;
+  readonly #options: ProducerOptions;
+  #producerId = -1;
+  #epoch = 0;
+  #sequence = 0;
+  #number = 0;
+  #unacknowledged: Sent[] = [];
+  #isStopping = false;
+  #isDone = false;
+
+  constructor(options: ProducerOptions) {
+    this.#options = options;
+    const { acks, client } = options;
+    this.name = `${acks === 1 ? '~' : ''}${client.name}`;
+  }
+
+  /** Everything sent is acknowledged, and nothing more comes. */
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  get describe(): string {
+    return `${this.name} on ${this.#options.topic}-${this.#options.partition}: ${this.#unacknowledged.length} unacknowledged`;
+  }
+
+  /** No new records; what is under way is finished. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  async run(): Promise<void> {
+    const { client, acks, inFlight, pauseMs } = this.#options;
+    while (client.isAlive) {
+      const isIdle = this.#unacknowledged.length === 0;
+      if (this.#isStopping && isIdle) break;
+      if (acks === -1 && this.#producerId < 0 && !(await this.#initialise())) {
+        await client.sleep(20, 100);
+        continue;
+      }
+      const wanted = this.#isStopping ? 0 : client.random.between(1, inFlight);
+      while (this.#unacknowledged.length < wanted) this.#add();
+      if (!(await this.#sendAll())) {
+        await client.sleep(5, 100);
+        await client.refresh(this.#options.topic);
+      }
+      if (pauseMs > 0) await client.sleep(0, pauseMs);
+    }
+    this.#isDone = true;
+  }
+
+  async #initialise(): Promise<boolean> {
+    const { client } = this.#options;
+    try {
+      const answer = await client.call(client.anyBroker(), 'InitProducerId', 4, {
+        transactionalId: null,
+        transactionTimeoutMs: 60_000,
+        producerId: -1,
+        producerEpoch: -1,
+      });
+      if (answer.errorCode !== KafkaError.NONE) return false;
+      const { producerId, producerEpoch } = answer;
+      if (producerIds(client).has(producerId)) {
+        client.network.world.violate('a producer id is given once', `${producerId}`);
+      }
+      producerIds(client).add(producerId);
+      this.#producerId = producerId;
+      this.#epoch = producerEpoch;
+      this.#sequence = 0;
+      // What is not acknowledged goes under the new id, from its first sequence on.
+      this.#unacknowledged = this.#unacknowledged.map(({ values }) => this.#batch(values));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #add(): void {
+    const { client } = this.#options;
+    const values = [];
+    for (let count = client.random.between(1, MAX_RECORDS); count > 0; count -= 1) {
+      values.push(`${this.name}:${this.#number++}`);
+    }
+    this.#unacknowledged.push(this.#batch(values));
+  }
+
+  #batch(values: readonly string[]): Sent {
+    const { client, acks, valueBytes } = this.#options;
+    const nowMs = client.network.world.clock.now();
+    const builder = new BatchBuilder();
+    // Some bytes, so that logs have several segments where segments are small.
+    const key = Buffer.alloc(valueBytes, 0x61);
+    for (const value of values) builder.append({ key, value }, nowMs);
+    const options = new BatchOptions();
+    const sequence = this.#sequence;
+    if (acks === -1) {
+      options.producerId = this.#producerId;
+      options.producerEpoch = this.#epoch;
+      options.baseSequence = sequence;
+      this.#sequence += values.length;
+    }
+    return { values, sequence, bytes: Buffer.from(builder.finish(options)) };
+  }
+
+  /** Sends all that is not acknowledged, in order. False: something is left to be sent again. */
+  async #sendAll(): Promise<boolean> {
+    const { client, topic, partition, acks, ledger } = this.#options;
+    const known = client.known(topic);
+    const leader = client.leader(topic, partition);
+    if (known === null || leader === null) return false;
+    const history = ledger.history(topic, known.topicId, partition);
+    const sent = this.#unacknowledged;
+    const version = client.random.pick([3, 7, 9, 11, 12]);
+    const answers = await Promise.all(
+      sent.map(({ bytes }) =>
+        client
+          .call(leader.leaderId, 'Produce', version, {
+            transactionalId: null,
+            acks,
+            timeoutMs: 1500,
+            topicData: [{ name: topic, partitionData: [{ index: partition, records: bytes }] }],
+          })
+          .then(
+            ({ responses }) => responses[0]?.partitionResponses[0] ?? null,
+            () => null,
+          ),
+      ),
+    );
+    if (!client.isAlive) return true;
+    if (acks === 1) {
+      this.#unacknowledged = [];
+      return answers.every((answer) => answer?.errorCode === KafkaError.NONE);
+    }
+    const left: Sent[] = [];
+    for (const [i, batch] of sent.entries()) {
+      const answer = answers[i] ?? null;
+      const code = answer?.errorCode ?? KafkaError.NETWORK_EXCEPTION;
+      if (answer !== null && code === KafkaError.NONE) {
+        ledger.acknowledgedBy(history, answer.baseOffset, batch.values);
+      } else if (code === KafkaError.DUPLICATE_SEQUENCE_NUMBER) {
+        // Kafka's producer takes this as success without an offset.
+      } else {
+        this.#refused(history, code, left.length === 0, batch);
+        left.push(batch);
+      }
+    }
+    this.#unacknowledged = left;
+    if (this.#producerId < 0 && left.length > 0) return false;
+    return left.length === 0;
+  }
+
+  /** What a producer may not be told on a partition that has lost nothing is a broken promise. */
+  #refused(history: PartitionHistory, code: number, isFirst: boolean, batch: Sent): void {
+    if (isRetriableKafkaError(code)) return;
+    const isAboutSequence =
+      code === KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER ||
+      code === KafkaError.UNKNOWN_PRODUCER_ID ||
+      code === KafkaError.INVALID_PRODUCER_EPOCH;
+    // Those behind one that failed are refused until it has got through.
+    if (code === KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER && !isFirst) return;
+    if (isAboutSequence && history.lossy !== null) {
+      this.#producerId = -1;
+      return;
+    }
+    this.#options.client.network.world.violate(
+      'no error without a reason',
+      `${this.name} got ${code} for sequence ${batch.sequence} on ${history.name}`,
+    );
+  }
+}
+
+const given = new WeakMap<object, Set<number>>();
+
+function producerIds(client: SimulatedClient): Set<number> {
+  let ids = given.get(client.network);
+  if (ids === undefined) {
+    ids = new Set();
+    given.set(client.network, ids);
+  }
+  return ids;
+}

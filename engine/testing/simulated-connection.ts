@@ -1,0 +1,357 @@
+import { VarveError } from '../errors.js';
+import type { RequestContext } from '../broker/request-handler.js';
+import {
+  decodeRequest,
+  decodeRequestHeader,
+  decodeResponse,
+  encodeRequest,
+  encodeResponse,
+} from '../protocol/frames.js';
+import type { ApiName, DecodedResponseOf, RequestInputOf } from '../protocol/messages/index.js';
+import type { Execution, SimulatedNetwork } from './simulated-network.js';
+import type { SimulatedProcess } from './simulated-process.js';
+import { SimulatedCrash } from './faults.js';
+
+const LENGTH_BYTES = 4;
+/** What memory is filled with that may be used again. */
+const POISON = 0xdb;
+
+export interface ClientOptions {
+  readonly clientId: string;
+  /** How long an answer may take; then the connection is given up with all that waits on it. */
+  readonly timeoutMs: number;
+  /** The records of a fetch are valid until the next one. */
+  readonly reusesFetchMemory?: boolean;
+  /** What was sent may arrive after this end has given up. */
+  readonly mayArriveLate?: boolean;
+}
+
+interface Pending {
+  readonly api: ApiName;
+  readonly version: number;
+  readonly resolve: (body: never) => void;
+  readonly reject: (error: Error) => void;
+  cancelTimeout: () => void;
+}
+
+/**
+ * A client's connection to a broker: requests and answers go through the protocol's bytes, one request at a time is
+ * served, in order. When it breaks, everything that waits is rejected, and what was sent may have been done or not.
+ */
+export class SimulatedConnection {
+  readonly #network: SimulatedNetwork;
+  readonly #from: { readonly host: string; readonly process: SimulatedProcess };
+  readonly #to: string;
+  readonly #options: ClientOptions;
+  #link: Link | null = null;
+  #fetchMemory: Buffer | null = null;
+  #isClosed = false;
+
+  constructor(
+    network: SimulatedNetwork,
+    from: { readonly host: string; readonly process: SimulatedProcess },
+    to: string,
+    options: ClientOptions,
+  ) {
+    this.#network = network;
+    this.#from = from;
+    this.#to = to;
+    this.#options = options;
+  }
+
+  /** Connects with the first request and again after a failure. Rejects with NETWORK_EXCEPTION. */
+  async request<N extends ApiName>(
+    api: N,
+    version: number,
+    body: RequestInputOf<N>,
+    signal?: AbortSignal,
+  ): Promise<DecodedResponseOf<N>> {
+    if (this.#isClosed || signal?.aborted) throw failure('the connection is closed');
+    if (api === 'Fetch' && this.#fetchMemory !== null) {
+      this.#fetchMemory.fill(POISON);
+      this.#fetchMemory = null;
+    }
+    if (this.#link === null || this.#link.isBroken) {
+      this.#link = new Link(this.#network, this.#from, this.#to, this.#options);
+    }
+    const link = this.#link;
+    const onAbort = (): void => link.giveUp('the request was aborted');
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const { answer, memory } = await link.request(api, version, body);
+      if (api === 'Fetch' && this.#options.reusesFetchMemory) this.#fetchMemory = memory;
+      return answer;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  disconnect(): void {
+    this.#link?.giveUp('disconnected');
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.disconnect();
+  }
+}
+
+/** One TCP connection. */
+class Link {
+  readonly #network: SimulatedNetwork;
+  readonly #from: { readonly host: string; readonly process: SimulatedProcess };
+  readonly #to: string;
+  readonly #options: ClientOptions;
+  readonly #waiting: Pending[] = [];
+  isBroken = false;
+  #server: Server | null = null;
+  #lastDueMs = 0;
+  #lastAnswerMs = 0;
+  #correlationId = 0;
+  readonly #isLate: boolean;
+
+  constructor(
+    network: SimulatedNetwork,
+    from: { readonly host: string; readonly process: SimulatedProcess },
+    to: string,
+    options: ClientOptions,
+  ) {
+    this.#network = network;
+    this.#from = from;
+    this.#to = to;
+    this.#options = options;
+    this.#isLate =
+      options.mayArriveLate === true && network.random.chance(network.options.lateProbability);
+    from.process.onDeath(() => this.#leave());
+  }
+
+  request<N extends ApiName>(
+    api: N,
+    version: number,
+    body: RequestInputOf<N>,
+  ): Promise<{ readonly answer: DecodedResponseOf<N>; readonly memory: Buffer }> {
+    const network = this.#network;
+    const { clientId, timeoutMs } = this.#options;
+    network.requests += 1;
+    const header = { correlationId: this.#correlationId++, clientId };
+    const frame = Buffer.concat(encodeRequest(api, version, header, body)).subarray(LENGTH_BYTES);
+    return new Promise((resolve, reject) => {
+      const pending: Pending = { api, version, resolve, reject, cancelTimeout: () => undefined };
+      pending.cancelTimeout = this.#from.process.timers.after(timeoutMs, () =>
+        this.giveUp(`no answer to ${api} in ${timeoutMs} ms`),
+      );
+      this.#waiting.push(pending);
+      const { breakProbability } = network.options;
+      const breaks = !network.isCalm && network.random.chance(breakProbability);
+      const losesRequest = breaks && network.random.chance(0.5);
+      this.#lastDueMs = network.send(this.#from.host, this.#to, this.#lastDueMs, () => {
+        if (losesRequest) this.#reset('the connection broke');
+        else this.#arrived(api, version, frame, breaks);
+      });
+    });
+  }
+
+  /** This end closes the connection. */
+  giveUp(why: string): void {
+    if (this.isBroken) return;
+    this.#break(why);
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.isBroken = true;
+    const server = this.#server;
+    if (server === null) return;
+    this.#network.send(this.#from.host, this.#to, this.#lastDueMs, () => server.clientGone());
+  }
+
+  /** The other end, or its kernel, says that the connection is over. */
+  #reset(why: string): void {
+    this.#server?.clientGone();
+    this.#network.send(this.#to, this.#from.host, this.#lastAnswerMs, () =>
+      this.#from.process.deliver(() => this.#break(why)),
+    );
+  }
+
+  #break(why: string): void {
+    if (this.isBroken && this.#waiting.length === 0) return;
+    this.isBroken = true;
+    this.#network.broken += 1;
+    for (const { cancelTimeout, reject } of this.#waiting.splice(0)) {
+      cancelTimeout();
+      reject(failure(`${this.#options.clientId} to ${this.#to}: ${why}`));
+    }
+  }
+
+  #arrived(api: ApiName, version: number, frame: Buffer, losesAnswer: boolean): void {
+    if (this.isBroken && !this.#isLate) return;
+    const network = this.#network;
+    const listener = network.listener(this.#to);
+    if (listener === null) {
+      if (!network.isDark(this.#to)) this.#reset('connection refused');
+      return;
+    }
+    if (this.#server === null) {
+      const client = this.#options.clientId;
+      this.#server = new Server(network, this.#to, listener, client, {
+        answer: (bytes, loses) => this.#answer(bytes, loses),
+        reset: (why) => this.#reset(why),
+      });
+      listener.process.onDeath(() => {
+        // The kernel of a machine that lives on closes a dead process's connections.
+        network.world.timers.after(0, () => {
+          if (!network.isDark(this.#to)) this.#reset('the broker died');
+        });
+      });
+    } else if (this.#server.process !== listener.process) {
+      this.#reset('connection reset');
+      return;
+    }
+    const server = this.#server;
+    listener.process.deliver(() => server.received(api, version, frame, losesAnswer));
+  }
+
+  #answer(bytes: Buffer, loses: boolean): void {
+    if (loses) {
+      this.#reset('the connection broke');
+      return;
+    }
+    this.#lastAnswerMs = this.#network.send(this.#to, this.#from.host, this.#lastAnswerMs, () =>
+      this.#from.process.deliver(() => {
+        if (this.isBroken) return;
+        const { api, version, resolve, cancelTimeout } = this.#waiting.shift()!;
+        cancelTimeout();
+        const answer = decodeResponse(api, version, bytes).body;
+        resolve({ answer, memory: bytes } as never);
+      }),
+    );
+  }
+}
+
+interface Received {
+  readonly api: ApiName;
+  readonly version: number;
+  readonly frame: Buffer;
+  readonly losesAnswer: boolean;
+}
+
+/** The broker's end of a connection. */
+class Server {
+  readonly process: SimulatedProcess;
+  readonly #network: SimulatedNetwork;
+  readonly #host: string;
+  readonly #handler: NonNullable<ReturnType<SimulatedNetwork['listener']>>['handler'];
+  readonly #client: string;
+  readonly #end: { answer(bytes: Buffer, loses: boolean): void; reset(why: string): void };
+  readonly #queue: Received[] = [];
+  readonly #connectionId: string;
+  #abort: AbortController | null = null;
+  #isGone = false;
+  #isServing = false;
+  #execution: Execution | null = null;
+
+  constructor(
+    network: SimulatedNetwork,
+    host: string,
+    listener: NonNullable<ReturnType<SimulatedNetwork['listener']>>,
+    client: string,
+    end: { answer(bytes: Buffer, loses: boolean): void; reset(why: string): void },
+  ) {
+    this.#network = network;
+    this.#host = host;
+    this.process = listener.process;
+    this.#handler = listener.handler;
+    this.#client = client;
+    this.#end = end;
+    this.#connectionId = `connection-${network.connections++}`;
+  }
+
+  received(api: ApiName, version: number, frame: Buffer, losesAnswer: boolean): void {
+    if (this.#isGone) return;
+    this.#queue.push({ api, version, frame, losesAnswer });
+    if (!this.#isServing) void this.#serve();
+  }
+
+  clientGone(): void {
+    this.process.deliver(() => {
+      if (this.#isGone) return;
+      this.#isGone = true;
+      this.#queue.length = 0;
+      if (this.#execution !== null) this.#execution.isAbandoned = true;
+      this.#abort?.abort();
+    });
+  }
+
+  async #serve(): Promise<void> {
+    this.#isServing = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      await this.#handle(next);
+      if (!this.process.isAlive) return;
+    }
+    this.#isServing = false;
+  }
+
+  async #handle({ api, version, frame, losesAnswer }: Received): Promise<void> {
+    const network = this.#network;
+    const { world, executions } = network;
+    let closes: string | null = null;
+    const context = this.#context(version, (reason) => {
+      closes = reason;
+    });
+    const { bodyOffset } = decodeRequestHeader(frame);
+    const correlationId = frame.readInt32BE(4);
+    const execution: Execution = {
+      api,
+      process: this.process,
+      server: this.#host,
+      client: this.#client,
+      sinceMs: world.nowMs,
+      isAbandoned: false,
+    };
+    executions.add(execution);
+    this.#execution = execution;
+    try {
+      const request = decodeRequest(api, version, frame, bodyOffset);
+      const answer = await this.#handler.handle(api, version, request, context);
+      if (!this.process.isAlive) return;
+      if (answer !== null) network.options.onAnswer?.({ host: this.#host, api, request, answer });
+      const bytes = answer === null ? null : Buffer.concat(encodeResponse(api, version, correlationId, answer));
+      if (api === 'Produce') frame.fill(POISON);
+      if (this.#isGone) return;
+      if (bytes !== null) this.#end.answer(bytes.subarray(LENGTH_BYTES), losesAnswer);
+      if (closes !== null) this.#end.reset(closes);
+    } catch (error) {
+      if (error instanceof SimulatedCrash || !this.process.isAlive) return;
+      world.fail(error);
+    } finally {
+      this.#execution = null;
+      executions.delete(execution);
+    }
+  }
+
+  #context(apiVersion: number, closeConnection: (reason: string) => void): RequestContext {
+    const abort = (): AbortController => {
+      if (this.#abort === null) {
+        this.#abort = new AbortController();
+        if (this.#isGone) this.#abort.abort();
+      }
+      return this.#abort;
+    };
+    return {
+      clientId: this.#client,
+      clientHost: '127.0.0.1',
+      principal: 'User:ANONYMOUS',
+      listenerName: 'PLAINTEXT',
+      apiVersion,
+      connectionId: this.#connectionId,
+      get signal() {
+        return abort().signal;
+      },
+      closeConnection,
+    };
+  }
+}
+
+function failure(why: string): VarveError {
+  return new VarveError('NETWORK_EXCEPTION', why, { retriable: true });
+}
