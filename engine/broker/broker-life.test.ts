@@ -142,6 +142,44 @@ describe('three brokers', () => {
     expect((await produce('r', leader, ['b'])).partition?.errorCode).toBe(0);
   }, 20_000);
 
+  it('take nobody for a follower who does not know the life that the follower is in', async () => {
+    await start({ brokers: 2 });
+    await create('r', 2);
+    const leader = leaderOf('r');
+    const other = leader === 1 ? 2 : 1;
+    await until(() => brokers.node(leader).partition('r', 0)?.role === 'leader', 'it leads');
+    const topicId = brokers.node(leader).image.topics.get('r')?.topicId ?? '';
+    const { brokerEpoch } = brokers.node(other);
+    await brokers.node(other).close();
+    const produced = produce('r', leader, ['a']);
+    const claim = async (version: number, replicaEpoch: number) => {
+      const answer = await brokers.call(
+        'Fetch',
+        version,
+        {
+          replicaId: other,
+          replicaState: { replicaId: other, replicaEpoch },
+          topics: [
+            {
+              topic: 'r',
+              topicId,
+              partitions: [{ partition: 0, fetchOffset: 1, partitionMaxBytes: 1000 }],
+            },
+          ],
+        },
+        { brokerId: leader },
+      );
+      return answer.responses[0]?.partitions[0]?.errorCode;
+    };
+    const refused = KafkaError.NOT_LEADER_OR_FOLLOWER;
+    expect(await claim(12, -1)).toBe(refused);
+    expect(await claim(17, -1)).toBe(refused);
+    expect(await claim(17, brokerEpoch - 1)).toBe(refused);
+    expect(await claim(17, 2 ** 53)).toBe(refused);
+    expect(brokers.node(leader).partition('r', 0)?.highWatermark).toBe(0);
+    expect((await produced).partition?.errorCode).toBe(KafkaError.REQUEST_TIMED_OUT);
+  }, 20_000);
+
   it('move the coordinator of a group with its offsets when one stops', async () => {
     await start({ brokers: 2, settings: { 'offsets.topic.replication.factor': 2 } });
     await create('t', 1);

@@ -57,10 +57,10 @@ function followerError(
       ? KafkaError.UNKNOWN_LEADER_EPOCH
       : KafkaError.NOT_LEADER_OR_FOLLOWER;
   }
-  const broker = replicas.image.brokers.get(replicaId);
-  // What an earlier life of the follower asks says nothing about what this one has.
-  const isStale = replicaEpoch >= 0 && broker !== undefined && broker.brokerEpoch > replicaEpoch;
-  return isStale ? KafkaError.NOT_LEADER_OR_FOLLOWER : null;
+  // What an earlier life of the follower asks says nothing about what this one has. One that is not known yet waits
+  // for the metadata, and a client that reads under the number of a follower would be believed to have the records.
+  const isKnown = replicas.image.brokers.get(replicaId)?.brokerEpoch === replicaEpoch;
+  return isKnown ? null : KafkaError.NOT_LEADER_OR_FOLLOWER;
 }
 
 /**

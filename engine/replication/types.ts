@@ -117,7 +117,7 @@ export interface FetchPartitionRequest {
 export interface FetchOptions {
   /** -1: a consumer. */
   readonly replicaId: number;
-  /** Broker epoch of the follower; -1: not checked. */
+  /** Broker epoch of the follower, which must be the one it is registered with: since version 15 of Fetch. */
   readonly replicaEpoch: number;
   readonly maxWaitMs: number;
   readonly minBytes: number;
