@@ -64,7 +64,7 @@ async function runApart(seed: number): Promise<ChaosVerdict> {
   const counts = Object.fromEntries(COUNTS.map((name) => [name, 0]));
   return {
     seed,
-    problem: `the run's process ended with ${how}: ${complaint.trim()}`,
+    problem: `the run's process ended with ${how}: ${complaint.trim().slice(0, 2_000)}`,
     directory: null,
     faults: {},
     clients: '',

@@ -1,4 +1,12 @@
-import { Producer, stringSerializers } from '@platformatic/kafka';
+import {
+  type Broker,
+  type CallbackWithPromise,
+  type Connection,
+  ConnectionPool,
+  NetworkError,
+  Producer,
+  stringSerializers,
+} from '@platformatic/kafka';
 import kafkajs from 'kafkajs';
 import { type ClientKind, type ProducerPlan, TOPIC } from './chaos-plan.js';
 
@@ -15,6 +23,25 @@ export interface ChaosProducer {
   send(partition: number, records: readonly OutRecord[]): Promise<number>;
   close(): Promise<void>;
 }
+
+/*
+ * @platformatic/kafka 1.35 throws out of a socket's callback, and so ends the process, when its cached metadata has no
+ * leader for a partition or does not know the group's coordinator: with any cluster in which brokers come and go. Here
+ * that becomes the error that it is.
+ */
+const poolGet = ConnectionPool.prototype.get as (
+  this: ConnectionPool,
+  broker: Broker,
+  callback: CallbackWithPromise<Connection>,
+) => void;
+ConnectionPool.prototype.get = function get(
+  this: ConnectionPool,
+  broker: Broker | undefined,
+  callback: CallbackWithPromise<Connection>,
+) {
+  if (broker !== undefined) return poolGet.call(this, broker, callback);
+  callback(new NetworkError('the metadata does not know the broker'));
+} as ConnectionPool['get'];
 
 /** Patient enough for a broker that is stopped for seconds, and not so patient that a run takes minutes. */
 const REQUEST_TIMEOUT_MS = 3_000;

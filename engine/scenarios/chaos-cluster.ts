@@ -227,6 +227,23 @@ export class ChaosCluster {
     return readdirSync(join(this.#options.directory, 'tmp'));
   }
 
+  /** How things stand when a run has failed. */
+  async describe(): Promise<string[]> {
+    const links = this.#proxies.flatMap((proxy, i) =>
+      proxy.describe().map((line) => `connection to broker ${i + 1}: ${line}`),
+    );
+    try {
+      const { status, places } = await this.order({ kind: 'status' });
+      const lines = places.map(
+        ({ topic, partition, leader, isr }) =>
+          `${topic}-${partition}: leader ${leader}, in sync ${isr.join(', ')}`,
+      );
+      return [...links, ...status.brokers.map((broker) => JSON.stringify(broker)), ...lines];
+    } catch (error) {
+      return [...links, `no status: ${(error as Error).message}`];
+    }
+  }
+
   /** Whatever is left of it, by force. */
   async dispose(): Promise<void> {
     if (this.#supervisor !== null) {

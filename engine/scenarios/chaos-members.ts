@@ -180,6 +180,11 @@ export class ChaosMembers {
       rebalanceTimeout: 2 * sessionTimeoutMs,
       heartbeatInterval: Math.round(sessionTimeoutMs / 6),
     });
+    const own: { member: Member | null } = { member: null };
+    consumer.on('error', (error: Error) => {
+      if (own.member === null) this.#note(error);
+      else this.#gaveUp(own.member, error);
+    });
     const stream = await consumer
       .consume({
         topics: [TOPIC],
@@ -196,9 +201,9 @@ export class ChaosMembers {
     const done = new Map<number, bigint>();
     let isCommitting = false;
     const commit = async (): Promise<void> => {
-      const own = consumer.assignments?.find(({ topic }) => topic === TOPIC)?.partitions ?? [];
+      const assigned = consumer.assignments?.find(({ topic }) => topic === TOPIC)?.partitions ?? [];
       const offsets = [...done]
-        .filter(([partition]) => own.includes(partition))
+        .filter(([partition]) => assigned.includes(partition))
         .map(([partition, offset]) => ({ topic: TOPIC, partition, offset, leaderEpoch: -1 }));
       if (isCommitting || offsets.length === 0) return;
       isCommitting = true;
@@ -223,6 +228,7 @@ export class ChaosMembers {
         await closed(consumer);
       },
     };
+    own.member = member;
     stream.on('data', ({ partition, offset, value }: Message<string, string, string, string>) => {
       if (member.isDead) return;
       this.#process(partition, Number(offset), value);

@@ -161,6 +161,9 @@ class Run {
       if (this.members.problem !== null) throw this.members.problem;
       const left = this.cluster.leftovers();
       if (left.length > 0) throw new Error(`left in the temporary directory: ${left.join(', ')}`);
+    } catch (error) {
+      if (this.cluster.isUp) this.cluster.story.push(...(await this.cluster.describe()));
+      throw error;
     } finally {
       await this.faults.heal();
       await this.members.close();

@@ -79,10 +79,18 @@ const starting = Cluster.start({
     if (TOLD.has(kind)) tell({ kind: 'event', text: plain(event) });
     if (kind === 'broker-event') {
       const { event: its } = event as { event: Record<string, unknown> };
-      if (its.source !== 'wire') tell({ kind: 'event', text: plain(event) });
+      if (isWorthTelling(its)) tell({ kind: 'event', text: `${event.brokerId}: ${plain(its)}` });
     }
   },
 });
+
+/** Not: connections, and what happens to partitions that nothing is in. */
+function isWorthTelling({ source, topic, event, ...its }: Record<string, unknown>) {
+  if (source === 'wire') return false;
+  const { kind: logKind, offset } = (event ?? {}) as { kind?: string; offset?: number };
+  if (logKind === 'truncated' && offset === 0) return false;
+  return topic !== '__consumer_offsets' || !['follower', 'isr-changed'].includes(String(its.kind));
+}
 
 function plain(event: object): string {
   return JSON.stringify(event, (_, value: unknown) =>

@@ -57,6 +57,11 @@ export class TcpProxy {
     return this.#links.size;
   }
 
+  /** One line a connection, for the story of a test that failed. */
+  describe(): string[] {
+    return [...this.#links].map((link) => link.describe());
+  }
+
   async close(): Promise<void> {
     for (const link of this.#links) link.reset();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -101,6 +106,16 @@ class Link {
     client.on('error', () => this.reset());
     client.on('close', () => this.reset());
     client.on('data', this.#readFirst);
+  }
+
+  describe(): string {
+    const { bytesRead: asked = 0, bytesWritten: answered = 0 } = this.#client;
+    const { bytesRead: said = 0, bytesWritten: heard = 0 } = this.#broker ?? {};
+    const state = this.#isPassing ? 'passing' : 'held';
+    return (
+      `${this.#clientId ?? 'unknown'} from port ${this.#client.remotePort}, ${state}: ` +
+      `${asked} bytes in and ${heard} on to the broker, ${said} back and ${answered} on to the client`
+    );
   }
 
   meet(fateOf: FateOf): void {
