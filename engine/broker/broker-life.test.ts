@@ -224,6 +224,36 @@ describe('three brokers', () => {
     }, 'the other broker has the offset');
     expect((await find(other))?.nodeId).toBe(other);
   }, 20_000);
+
+  it('follow the metadata while what was committed for a deleted topic cannot be deleted', async () => {
+    await start({ brokers: 2, settings: { 'offsets.topic.replication.factor': 2 } });
+    await create('t', 2);
+    const coordinatorKeys = ['g'];
+    const { coordinators } = await brokers.call('FindCoordinator', 4, { coordinatorKeys });
+    const leader = coordinators[0]?.nodeId ?? -1;
+    const commit = {
+      groupId: 'g',
+      topics: [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: 41 }] }],
+    };
+    let code = -1;
+    await until(() => {
+      void brokers.call('OffsetCommit', 7, commit, { brokerId: leader }).then(({ topics }) => {
+        code = topics[0]?.partitions[0]?.errorCode ?? -1;
+      });
+      return code === 0;
+    }, 'the coordinator takes a commit');
+    // The follower is gone and the controller does not know: nothing is committed until it does.
+    await brokers.node(leader === 1 ? 2 : 1).close();
+    await brokers.controller.deleteTopics({ topics: [{ name: 't', topicId: null }] });
+    await brokers.controller.createTopics({
+      topics: [{ name: 'u', partitions: 1, replicationFactor: 2, assignments: null, config: {} }],
+      validateOnly: false,
+    });
+    const { version } = brokers.controller.image;
+    const startMs = performance.now();
+    await until(() => brokers.node(leader).image.version >= version, 'the metadata is known');
+    expect(performance.now() - startMs).toBeLessThan(2000);
+  }, 20_000);
 });
 
 describe('one broker', () => {

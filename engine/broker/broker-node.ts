@@ -293,7 +293,8 @@ export class BrokerNode {
     const gone = [...before.topics.values()]
       .filter(({ name, topicId }) => image.topics.get(name)?.topicId !== topicId)
       .map(({ name }) => name);
-    if (gone.length > 0) await this.groups.topicsDeleted(gone);
+    // Not waited for: replicas may be away, which only the metadata that comes next says.
+    if (gone.length > 0) void this.groups.topicsDeleted(gone);
     // The controller lets a fenced broker lead as soon as it has caught up.
     if (this.#life.isFenced || this.#isStopping) this.#life.beat();
   }
