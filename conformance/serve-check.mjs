@@ -6,7 +6,6 @@
 // as after a crash. Then one record is produced through the broker, to see the log go on. Exit 0 good, 1 problems, 77 skipped.
 import {
   cpSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -21,6 +20,7 @@ import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { Broker } from './lib/broker.mjs';
 import { cases, consumed } from './lib/expected.mjs';
 import { kafka as findKafka } from './lib/kafka.mjs';
+import { settle, swap } from './lib/swap.mjs';
 
 /** @typedef {import('./lib/expected.mjs').Case} Case */
 
@@ -69,7 +69,10 @@ async function serve(/** @type {Case[]} */ some, /** @type {'clean' | 'recovered
     }
     await broker.stop('SIGTERM');
     for (const one of some) swap(path.join(work, 'data', `${one.topic}-0`), one.directory);
-    settle(path.join(work, 'data'), some);
+    settle(
+      path.join(work, 'data'),
+      some.map((one) => ({ ...one, partition: 0 })),
+    );
     if (open === 'recovered') rmSync(path.join(work, 'data', '.kafka_cleanshutdown'));
 
     broker = await Broker.start(kafka, work);
@@ -85,32 +88,6 @@ async function serve(/** @type {Case[]} */ some, /** @type {'clean' | 'recovered
     rmSync(work, { recursive: true, force: true });
   }
   return { wrong, records };
-}
-
-/** All but partition.metadata: it carries the topic id, and the broker deletes a partition whose id it does not know. */
-function swap(/** @type {string} */ target, /** @type {string} */ source) {
-  if (!existsSync(path.join(target, 'partition.metadata')))
-    throw new Error(`the broker made no ${target}`);
-  for (const name of readdirSync(target))
-    if (name !== 'partition.metadata') rmSync(path.join(target, name));
-  for (const name of readdirSync(source))
-    if (name !== 'partition.metadata') cpSync(path.join(source, name), path.join(target, name));
-}
-
-/** The checkpoints still speak of the empty logs the broker made: only a log start above the first segment is kept. */
-function settle(/** @type {string} */ data, /** @type {Case[]} */ some) {
-  const starts = some
-    .filter((one) => one.beginningOffset > 0)
-    .map((one) => [one.topic, 0, one.beginningOffset].join(' '));
-  for (const name of ['recovery-point', 'replication', 'log-start', 'cleaner'].map(
-    (kind) => `${kind}-offset-checkpoint`,
-  )) {
-    const lines = name.startsWith('log-start') ? starts : [];
-    writeFileSync(
-      path.join(data, name),
-      ['0', lines.length, ...lines].map((line) => `${line}\n`).join(''),
-    );
-  }
 }
 
 async function inspect(/** @type {Broker} */ { client }, /** @type {Case} */ one) {

@@ -9,7 +9,7 @@ const { CompressionTypes, Kafka, logLevel } = kafkajs;
 export async function run(address, step, log) {
   const kafka = new Kafka({
     clientId: 'varve-kafkajs',
-    brokers: [address],
+    brokers: address.split(','),
     logLevel: logLevel.WARN,
     logCreator:
       () =>

@@ -25,7 +25,7 @@ const CODECS = /** @type {const} */ (['none', 'gzip', 'snappy', 'lz4', hasZstd ?
 
 /** @param {string} address @param {(name: string) => void} step @param {string[]} log */
 export async function run(address, step, log) {
-  const base = { clientId: 'varve-platformatic', bootstrapBrokers: [address] };
+  const base = { clientId: 'varve-platformatic', bootstrapBrokers: address.split(',') };
   const topic = `platformatic-${process.pid}-${Date.now()}`;
   const groupId = `${topic}-group`;
   const admin = new Admin(base);

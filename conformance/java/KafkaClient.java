@@ -86,6 +86,7 @@ public final class KafkaClient {
       case "consume": return consume(command);
       case "offsetsForTimes": return offsetsForTimes(command);
       case "commitOffset": return commitOffset(command);
+      case "groupOffsets": return groupOffsets(command);
       case "readLog": return readLog(command);
       default: throw new IllegalArgumentException("unknown command " + command);
     }
@@ -107,7 +108,7 @@ public final class KafkaClient {
   }
 
   private JsonNode createTopic(JsonNode c) throws Exception {
-    NewTopic topic = new NewTopic(c.get("topic").asText(), 1, (short) 1);
+    NewTopic topic = new NewTopic(c.get("topic").asText(), c.path("partitions").asInt(1), (short) 1);
     topic.configs(strings(c.get("configs")));
     return JSON.getNodeFactory().textNode(admin().createTopics(List.of(topic)).topicId(topic.name()).get().toString());
   }
@@ -138,7 +139,7 @@ public final class KafkaClient {
     KafkaProducer<byte[], byte[]> producer = producer(c);
     List<Future<RecordMetadata>> sent = new ArrayList<>();
     for (JsonNode r : c.get("records")) {
-      ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(c.get("topic").asText(), 0,
+      ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(c.get("topic").asText(), partition(c).partition(),
           r.hasNonNull("timestamp") ? r.get("timestamp").asLong() : null, bytes(r.get("key")), bytes(r.get("value")));
       if (r.hasNonNull("headers")) {
         for (JsonNode h : r.get("headers")) record.headers().add(h.get("key").asText(), bytes(h.get("value")));
@@ -228,6 +229,15 @@ public final class KafkaClient {
     return JSON.getNodeFactory().booleanNode(true);
   }
 
+  /** What a group has committed, by "topic-partition". */
+  private JsonNode groupOffsets(JsonNode c) throws Exception {
+    ObjectNode offsets = JSON.createObjectNode();
+    admin().listConsumerGroupOffsets(c.get("group").asText()).partitionsToOffsetAndMetadata().get()
+        .forEach((partition, committed) -> offsets.putObject(partition.toString())
+            .put("offset", committed.offset()).put("metadata", committed.metadata()));
+    return offsets;
+  }
+
   /** Reads a .log file with Kafka's own record classes, checking every CRC: what a broker would see, without a broker. */
   private JsonNode readLog(JsonNode c) throws Exception {
     ArrayNode records = JSON.createArrayNode();
@@ -269,7 +279,7 @@ public final class KafkaClient {
   }
 
   private static TopicPartition partition(JsonNode c) {
-    return new TopicPartition(c.get("topic").asText(), 0);
+    return new TopicPartition(c.get("topic").asText(), c.path("partition").asInt(0));
   }
 
   private static Map<String, String> strings(JsonNode node) {

@@ -50,17 +50,19 @@ export function cases(/** @type {string} */ root) {
 /**
  * What the Java consumer makes of a topic.
  * @param {import('./client.mjs').KafkaClient} client @param {string} topic @param {number[]} [timestamps] to look up; chosen from the records if not given
+ * @param {number} [partition]
  */
-export async function consumed(client, topic, timestamps) {
-  const all = await client.call('consume', { topic, isolation: 'read_uncommitted' });
-  const committed = await client.call('consume', { topic, isolation: 'read_committed' });
+export async function consumed(client, topic, timestamps, partition = 0) {
+  const its = { topic, partition };
+  const all = await client.call('consume', { ...its, isolation: 'read_uncommitted' });
+  const committed = await client.call('consume', { ...its, isolation: 'read_committed' });
   /** @type {import('./client.mjs').ConsumedRecord[]} */ const records = all.records;
   return {
     beginningOffset: all.beginningOffset,
     endOffset: all.endOffset,
     lastStableOffset: committed.endOffset,
     offsetsForTimes: await client.call('offsetsForTimes', {
-      topic,
+      ...its,
       timestamps: timestamps ?? someTimes(records),
     }),
     committedOffsets: committed.records.map((/** @type {any} */ r) => r.offset),
