@@ -79,9 +79,14 @@ export class DirectoryLogs implements LogProvider {
     for (const hosted of this.#directory.hosted()) {
       if (hosted.topicId === topicId) names.add(hosted.topic);
     }
-    for (const name of names) this.#own.delete(name);
+    for (const name of names) {
+      if (this.#own.get(name)?.topicId === topicId) this.#own.delete(name);
+    }
     if (names.size === 0) return;
-    await this.#directory.dropPartitions([...names].map((topic) => ({ topic, partitions: null })));
+    // Another topic may be taking its name at this moment.
+    await this.#directory.dropPartitions(
+      [...names].map((topic) => ({ topic, topicId, partitions: null })),
+    );
   }
 
   dropPartition(topic: string, partition: number): Promise<void> {

@@ -261,6 +261,21 @@ describe('DirectoryLogs', () => {
     expect([...logs.hosted()]).toEqual([]);
   });
 
+  it('drops a topic by its id, also while another of that name takes its place', async () => {
+    path = await mkdtemp(join(tmpdir(), 'varve-logs-'));
+    await using directory = await DataDirectory.open({ directory: path, nodeId: 1 });
+    const logs = new DirectoryLogs(directory);
+    const [before, after] = [randomUuid(), randomUuid()];
+    await logs.hostPartition({ topic: 't', topicId: before, partition: 0, config: {} });
+    const hosting = logs.hostPartition({ topic: 't', topicId: after, partition: 0, config: {} });
+    await null;
+    const dropping = logs.dropTopic(before);
+    const log = await hosting;
+    await dropping;
+    expect(log.isClosed).toBe(false);
+    expect([...logs.hosted()]).toEqual([{ topic: 't', topicId: after, partition: 0 }]);
+  });
+
   it("puts common settings below each topic's own", async () => {
     path = await mkdtemp(join(tmpdir(), 'varve-logs-'));
     await using directory = await DataDirectory.open({ directory: path, nodeId: 1 });

@@ -148,4 +148,22 @@ describe('the rest', () => {
     expect(await cluster.manager(2).removeStrays()).toMatchObject([stray]);
     expect([...cluster.broker(2).logs.open.keys()]).toEqual(['t-0']);
   });
+
+  test('a log that becomes a replica while strays are deleted stays', async () => {
+    startCluster();
+    await cluster.createTopic('t', [
+      [1, 3],
+      [1, 3],
+    ]);
+    const { logs } = cluster.broker(2);
+    const { topicId } = cluster.image.topics.get('t')!;
+    for (const partition of [0, 1]) {
+      await logs.hostPartition({ topic: 't', topicId, partition, config: {} });
+    }
+    const removed = cluster.manager(2).removeStrays();
+    await cluster.decide({ replicas: [1, 3, 2] }, 't', 1);
+    expect(await removed).toMatchObject([{ topic: 't', topicId, partition: 0 }]);
+    expect([...logs.open.keys()]).toEqual(['t-1']);
+    expect(cluster.log(2, 't', 1).isClosed).toBe(false);
+  });
 });

@@ -225,19 +225,24 @@ export class ReplicaManager implements Replicas {
   }
 
   async removeStrays(): Promise<HostedPartition[]> {
-    const { image } = this.#replicas;
-    const strays = [...this.#logs.hosted()].filter(
-      ({ topic, topicId, partition }) =>
+    const isStray = ({ topic, topicId, partition }: HostedPartition) => {
+      const { image } = this.#replicas;
+      return (
         image.topics.get(topic)?.topicId !== topicId ||
-        !image.partition(topic, partition)?.replicas.includes(this.#brokerId),
-    );
+        !image.partition(topic, partition)?.replicas.includes(this.#brokerId)
+      );
+    };
+    const removed: HostedPartition[] = [];
     const topics = new Set<string>();
-    for (const { topic, topicId, partition } of strays) {
-      if (image.topicNames.has(topicId)) await this.#logs.dropPartition(topic, partition);
-      else topics.add(topicId);
+    for (const hosted of [...this.#logs.hosted()].filter(isStray)) {
+      // The metadata may have changed during the deletions before.
+      if (!isStray(hosted)) continue;
+      removed.push(hosted);
+      if (!this.#replicas.image.topicNames.has(hosted.topicId)) topics.add(hosted.topicId);
+      else await this.#logs.dropPartition(hosted.topic, hosted.partition);
     }
     for (const topicId of topics) await this.#logs.dropTopic(topicId);
-    return strays;
+    return removed;
   }
 
   close(): Promise<void> {

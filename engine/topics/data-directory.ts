@@ -13,7 +13,12 @@ import type { EmitEvent } from './events.js';
 import { compactAll, type MaintenanceRound, retainAll } from './maintenance.js';
 import { type DataDirectoryParts, openParts } from './open-data-directory.js';
 import type { OpenDataDirectoryOptions } from './options.js';
-import { type HostedTopic, type HostFailure, PartitionHosting } from './partition-hosting.js';
+import {
+  type DroppedTopic,
+  type HostedTopic,
+  type HostFailure,
+  PartitionHosting,
+} from './partition-hosting.js';
 import type { PartitionEnvironment } from './partition-opener.js';
 import type { Removals } from './removals.js';
 import { type CreateTopicOptions, TopicAdmin, type TopicSettingChanges } from './topic-admin.js';
@@ -249,9 +254,7 @@ export class DataDirectory {
   }
 
   /** Gives partitions of topics up (null: all of the topic's); their files are removed behind that. */
-  async dropPartitions(
-    dropped: readonly { readonly topic: string; readonly partitions: readonly number[] | null }[],
-  ): Promise<void> {
+  async dropPartitions(dropped: readonly DroppedTopic[]): Promise<void> {
     this.#requireOpen();
     await this.#hosting.drop(dropped);
   }

@@ -29,6 +29,15 @@ export interface HostedTopic {
   readonly config: TopicOverrides;
 }
 
+/** Partitions of one topic that are given up. */
+export interface DroppedTopic {
+  readonly topic: string;
+  /** Left out: whatever topic has the name. */
+  readonly topicId?: string;
+  /** Null: all. */
+  readonly partitions: readonly number[] | null;
+}
+
 /** A partition that could not be made; it is set aside, and the others are in service. */
 export interface HostFailure {
   readonly topic: string;
@@ -116,15 +125,14 @@ export class PartitionHosting {
     });
   }
 
-  /** Gives partitions up; their files are removed behind that. Unknown ones are passed over. `partitions` null: all. */
-  drop(
-    dropped: readonly { readonly topic: string; readonly partitions: readonly number[] | null }[],
-  ): Promise<void> {
+  /** Gives partitions up; their files are removed behind that. Unknown ones are passed over. */
+  drop(dropped: readonly DroppedTopic[]): Promise<void> {
     return this.#requests.run(async () => {
       const changes: { entry: CatalogEntry; doomed: readonly number[] | null }[] = [];
-      for (const { topic, partitions } of dropped) {
+      for (const { topic, topicId, partitions } of dropped) {
         const entry = this.#parts.catalog.get(topic);
-        if (entry !== undefined) changes.push({ entry, doomed: partitions });
+        if (entry === undefined || (topicId !== undefined && entry.id !== topicId)) continue;
+        changes.push({ entry, doomed: partitions });
       }
       await this.#remove(changes);
     });
