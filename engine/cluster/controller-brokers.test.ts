@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { VarveError } from '../errors.js';
 import { MemoryMetadataLog } from '../testing/memory-metadata-log.js';
 import { TestController } from '../testing/test-controller.js';
 
@@ -124,6 +125,19 @@ describe('sessions', () => {
     const { version } = t.controller.image;
     await t.controller.brokerFailed(1);
     expect(t.controller.image.version).toBe(version);
+  });
+
+  it('one that could not be fenced for want of space is fenced when its session ends', async () => {
+    const t = await TestController.open();
+    await t.startAll(1, 2);
+    const full = () => new VarveError('DISK_FULL', 'no space', { retriable: true });
+    t.log.refusal = full();
+    await expect(t.controller.brokerFailed(1)).rejects.toMatchObject({ code: 'DISK_FULL' });
+    t.log.refusal = full();
+    await expect(t.register(2)).rejects.toMatchObject({ code: 'DISK_FULL' });
+    await t.timers.advanceAsync(20_000);
+    const { brokers } = t.controller.image;
+    expect([brokers.get(1)?.isFenced, brokers.get(2)?.isFenced]).toEqual([true, true]);
   });
 
   it('the last of the ISR stays in it, without a leader, and leads again when it is back', async () => {

@@ -175,9 +175,9 @@ export class Controller implements ControllerPort {
 
   async registerBroker(request: RegisterBrokerRequest): Promise<{ brokerEpoch: number }> {
     const { brokerId, wasCleanStop } = request;
-    this.#sessions.end(brokerId);
-    this.#offline.delete(brokerId);
     const broker = await this.#decide((draft) => registerBroker(draft, request));
+    this.#endSession(brokerId);
+    this.#offline.delete(brokerId);
     this.#onEvent({ kind: 'broker-registered', broker, wasCleanStop });
     return { brokerEpoch: broker.brokerEpoch };
   }
@@ -203,8 +203,8 @@ export class Controller implements ControllerPort {
 
   /** The broker's process is seen to have ended: nothing is waited for. */
   async brokerFailed(brokerId: number): Promise<void> {
-    this.#sessions.end(brokerId);
     await this.#fence([brokerId], 'failed');
+    this.#endSession(brokerId);
   }
 
   async allocateProducerIds(request: {
@@ -240,12 +240,19 @@ export class Controller implements ControllerPort {
   }
 
   async #shutDown({ brokerId, brokerEpoch }: BrokerState): Promise<void> {
-    this.#sessions.end(brokerId);
     await this.#decide((draft) => {
       const broker = draft.brokers.get(brokerId);
       if (broker?.brokerEpoch === brokerEpoch) shutDownBroker(draft, broker);
     });
+    this.#endSession(brokerId);
     this.#onEvent({ kind: 'broker-fenced', brokerId, reason: 'shutdown' });
+  }
+
+  /** After the decision: one that could not be written leaves the session to end by itself. */
+  #endSession(brokerId: number): void {
+    if (this.#decisions.latest.brokers.get(brokerId)?.isFenced ?? true) {
+      this.#sessions.end(brokerId);
+    }
   }
 
   async #fence(brokerIds: readonly number[], reason: 'session-timeout' | 'failed'): Promise<void> {
