@@ -182,6 +182,25 @@ describe('GroupConsumer', () => {
     expect(calls).toEqual(['+2', '-2', '+1']);
   });
 
+  it('a callback that fails ends the poll, and the next one goes on with the rebalance', async () => {
+    await fill('orders', 2, 1);
+    let failures = 0;
+    const a = await consumer({
+      onRevoked: () => {
+        failures += 1;
+        if (failures === 1) throw new Error('not now');
+      },
+    });
+    await pollAll([a], () => places(a).length === 2);
+    const b = await consumer();
+    const giveUpMs = Date.now() + 3000;
+    while (places(a).length !== 1 || places(b).length !== 1) {
+      if (Date.now() > giveUpMs) throw new Error(`not done: ${places(a)} | ${places(b)}`);
+      await Promise.all([a.poll({ timeoutMs: 5 }).catch(() => []), b.poll({ timeoutMs: 5 })]);
+    }
+    expect(failures).toBe(2);
+  });
+
   it('a program that stops polling loses its partitions to the others, and gets some back', async () => {
     await fill('orders', 2, 1);
     const lost: number[] = [];

@@ -3,7 +3,7 @@ import { ASSIGNORS, type AssignorName } from '../groups/assignors/index.js';
 import type { Assignor, TopicPartitions } from '../groups/assignors/types.js';
 import { Consumer, type ConsumerOptions, type PollOptions, type SeekTarget } from './consumer.js';
 import type { ConsumedRecord } from './fetch-state.js';
-import { type CommittedOffset, GroupMember } from './group-member.js';
+import { type CommittedOffset, GroupMember, type JoinedGroup } from './group-member.js';
 import { type PartitionSource, partitionKey, type TopicPartition } from './partition-source.js';
 import type { StoreGroups } from './store-groups.js';
 
@@ -220,6 +220,16 @@ export class GroupConsumer {
     } else await this.#commitQuietly();
     const joined = await this.#member.join(byTopic(this.assignment));
     if (this.#closing !== null) return;
+    try {
+      await this.#take(joined);
+    } catch (error) {
+      // Half of it is done: the next poll does it again.
+      this.#member.rejoin();
+      throw error;
+    }
+  }
+
+  async #take(joined: JoinedGroup): Promise<void> {
     if (joined.isLost) await this.#loseAll();
     const given = flatten(joined.given);
     const keep = new Set(given.map(({ topic, partition }) => partitionKey(topic, partition)));
