@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RawClient } from '../testing/raw-client.js';
+import { TcpProxy } from '../testing/tcp-proxy.js';
 import { Cluster, type ClusterEvent, type ClusterOptions } from './cluster.js';
 
 const ENTRY = resolve('dist/engine/cluster/broker-process.js');
@@ -180,6 +181,49 @@ describe('Cluster', () => {
     expect(pids.every(isAlive)).toBe(true);
     await cluster.close();
     expect(pids.filter(isAlive)).toEqual([]);
+  });
+
+  it('leaves no process behind when it is closed while brokers are restarted', async () => {
+    const cluster = await start();
+    const restarts = [1, 2].map((brokerId) => cluster.restartBroker(brokerId));
+    const rejected = Promise.allSettled(restarts);
+    await cluster.close();
+    for (const { status } of await rejected) expect(status).toBe('rejected');
+    const pids = events.flatMap((event) => (event.kind === 'broker-started' ? [event.pid] : []));
+    expect(pids).toHaveLength(3);
+    expect(pids.filter(isAlive)).toEqual([]);
+    expect(cluster.status().brokers.map(({ state }) => state)).toEqual(Array(3).fill('stopped'));
+  });
+
+  it('clients and followers go by the addresses that are advertised', async () => {
+    const relays = await Promise.all([1, 2, 3].map(() => TcpProxy.listen()));
+    for (const relay of relays) open.push(relay);
+    const cluster = await start({
+      advertised: relays.map(({ port }) => ({ host: '127.0.0.1', port })),
+      onEvent: (event) => {
+        if (event.kind !== 'broker-ready') return;
+        relays[event.brokerId - 1]?.forwardTo('127.0.0.1', event.port);
+      },
+    });
+    expect(cluster.addresses).toEqual(relays.map(({ port }) => `127.0.0.1:${port}`));
+    const client = clientOf(cluster);
+    await client.createTopic('a', 1, 3);
+    await client.produce(A, ['by way of the relay']);
+    await inSync(cluster, 3);
+    const { leader } = cluster.metadata.partition('a', 0)!;
+    const seen: string[] = [];
+    relays[leader - 1]!.setFates((clientId) => {
+      seen.push(clientId);
+      return 'pass';
+    });
+    const followers = [1, 2, 3].filter((id) => id !== leader);
+    for (const id of followers) expect(seen).toContain(`broker-${id}-fetcher`);
+    const invalid = { code: 'INVALID_CONFIG' };
+    const one = { host: '127.0.0.1', port: 9092 };
+    await expect(start({ advertised: [one] })).rejects.toMatchObject(invalid);
+    await expect(start({ brokers: 1, advertised: [{ ...one, port: 0 }] })).rejects.toMatchObject(
+      invalid,
+    );
   });
 
   it('brokers spread over racks', async () => {

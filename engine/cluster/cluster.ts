@@ -182,6 +182,8 @@ export class Cluster {
   async restartBroker(brokerId: number): Promise<void> {
     const child = this.#require(brokerId);
     await child.stop({ isControlled: true });
+    // Closing has not waited for a process that did not run.
+    if (this.#closing !== null) throw new VarveError('CLOSED', 'the cluster is closed');
     await child.start();
     await this.waitFor(({ brokers }) => brokers.get(brokerId)?.isFenced === false);
     this.#balanceSoon();
