@@ -202,7 +202,7 @@ describe('Cluster', () => {
       advertised: relays.map(({ port }) => ({ host: '127.0.0.1', port })),
       onEvent: (event) => {
         if (event.kind !== 'broker-ready') return;
-        relays[event.brokerId - 1]?.forwardTo('127.0.0.1', event.port);
+        void relays[event.brokerId - 1]?.forwardTo('127.0.0.1', event.port);
       },
     });
     expect(cluster.addresses).toEqual(relays.map(({ port }) => `127.0.0.1:${port}`));

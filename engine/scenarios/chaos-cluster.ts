@@ -17,6 +17,8 @@ export interface ChaosClusterOptions {
   readonly directory: string;
   readonly brokers: number;
   readonly config: NonNullable<ClusterOptions['config']>;
+  /** Between brokers and to them; without, nothing can be cut and time is not lost. Default true. */
+  readonly hasRelays?: boolean;
 }
 
 const START_LIMIT_MS = 90_000;
@@ -25,6 +27,8 @@ const STOP_LIMIT_MS = 60_000;
 const ORPHAN_LIMIT_MS = 30_000;
 const ORDER_LIMIT_MS = 120_000;
 const STORY_LINES = 400;
+const HOST = '127.0.0.1';
+const local = (port: number): string => `${HOST}:${port}`;
 const FETCHER = /^broker-(\d+)-fetcher$/;
 
 /** A broker or supervisor with this id is running: one that has ended and not been waited for has no command line. */
@@ -45,6 +49,7 @@ export class ChaosCluster {
   readonly #options: ChaosClusterOptions;
   readonly #proxies: readonly TcpProxy[];
   readonly #pids = new Map<number, number>();
+  readonly #ports = new Map<number, number>();
   readonly #everyPid = new Set<number>();
   readonly #orders = new Map<number, (message: SupervisorMessage & { kind: 'done' }) => void>();
   readonly #startMs = performance.now();
@@ -64,16 +69,19 @@ export class ChaosCluster {
   static async open(options: ChaosClusterOptions): Promise<ChaosCluster> {
     mkdirSync(join(options.directory, 'tmp'));
     const proxies = await Promise.all(
-      Array.from({ length: options.brokers }, () => TcpProxy.listen()),
+      Array.from({ length: options.hasRelays === false ? 0 : options.brokers }, () =>
+        TcpProxy.listen(),
+      ),
     );
     const cluster = new ChaosCluster(options, proxies);
     await cluster.start();
     return cluster;
   }
 
-  /** The relays'. */
+  /** The relays', if there are some. */
   get addresses(): string[] {
-    return this.#proxies.map(({ port }) => `127.0.0.1:${port}`);
+    if (this.#proxies.length === 0) return [...this.#ports.values()].map(local);
+    return this.#proxies.map(({ port }) => local(port));
   }
 
   /** Its orders are obeyed. */
@@ -95,7 +103,9 @@ export class ChaosCluster {
       config,
       restartBackoffMs: 50,
       restartBackoffMaxMs: 1_000,
-      advertised: this.#proxies.map(({ port }) => ({ host: '127.0.0.1', port })),
+      ...(this.#proxies.length > 0 && {
+        advertised: this.#proxies.map(({ port }) => ({ host: HOST, port })),
+      }),
     };
     const program = fileURLToPath(new URL('./chaos-supervisor.js', import.meta.url));
     const child = fork(program, [JSON.stringify(options)], {
@@ -212,6 +222,7 @@ export class ChaosCluster {
       throw new Error(`the supervisor did not stop in ${STOP_LIMIT_MS} ms`);
     }
     this.note(`supervisor ended: ${how}`);
+    for (const proxy of this.#proxies) proxy.refuse();
     if (signal === 'SIGTERM' && how !== '0') throw new Error(`the supervisor ended with ${how}`);
     // Stopped on request, nothing of it may outlive it; killed, its brokers notice and close.
     const endMs = performance.now() + (signal === 'SIGTERM' ? 0 : ORPHAN_LIMIT_MS);
@@ -279,9 +290,13 @@ export class ChaosCluster {
       case 'exited':
         this.#everyPid.delete(message.pid);
         if (this.#pids.get(message.brokerId) === message.pid) this.#pids.delete(message.brokerId);
+        this.#proxies[message.brokerId - 1]?.refuse();
         return;
       case 'listening':
-        this.#proxies[message.brokerId - 1]?.forwardTo('127.0.0.1', message.port);
+        this.#ports.set(message.brokerId, message.port);
+        this.#proxies[message.brokerId - 1]
+          ?.forwardTo(HOST, message.port)
+          .catch((error: Error) => this.note(`relay: ${error.message}`));
         return;
       case 'event':
         this.note(message.text);

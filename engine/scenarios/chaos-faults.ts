@@ -21,11 +21,14 @@ export class ChaosFaults {
 
   /** Resolves when the plan's time is over and everything is healed. */
   async run(): Promise<void> {
-    const startMs = performance.now();
+    let startMs = performance.now();
     for (const fault of this.#plan.faults) {
       await pause(fault.atMs - (performance.now() - startMs));
       this.#cluster.note(`fault: ${JSON.stringify(fault)}`);
+      const beganMs = performance.now();
       await this.#begin(fault);
+      // While there was no supervisor the plan stood still.
+      startMs += performance.now() - beganMs;
     }
     await pause(this.#plan.durationMs - (performance.now() - startMs));
     await Promise.all(this.#lasting);

@@ -10,6 +10,8 @@ interface Member {
   readonly clientId: string;
   /** What it still has in its hands it no longer processes. */
   isDead: boolean;
+  /** The client has given up, maybe before it was there. */
+  isOver: boolean;
   leave(): Promise<void>;
 }
 
@@ -87,8 +89,12 @@ export class ChaosMembers {
         : this.#openPlatformatic(clientId);
     open.then(
       (member) => {
-        if (this.#isClosed) this.#release(member);
-        else this.#members[index] = member;
+        if (this.#isClosed) {
+          this.#release(member);
+          return;
+        }
+        this.#members[index] = member;
+        if (member.isOver) this.#replace(index, member);
       },
       (error: unknown) => {
         this.#note(error);
@@ -106,9 +112,13 @@ export class ChaosMembers {
 
   /** The client will not go on by itself. */
   #gaveUp(member: Member, error: unknown): void {
-    const index = this.#members.indexOf(member);
     this.#note(error);
-    if (index < 0 || this.#isClosed) return;
+    member.isOver = true;
+    const index = this.#members.indexOf(member);
+    if (index >= 0 && !this.#isClosed) this.#replace(index, member);
+  }
+
+  #replace(index: number, member: Member): void {
     this.givenUp += 1;
     this.#members[index] = null;
     this.#release(member);
@@ -139,6 +149,7 @@ export class ChaosMembers {
     const member: Member = {
       clientId,
       isDead: false,
+      isOver: false,
       leave: () => consumer.disconnect(),
     };
     consumer.on('consumer.crash', ({ payload }) => {
@@ -222,6 +233,7 @@ export class ChaosMembers {
     const member: Member = {
       clientId,
       isDead: false,
+      isOver: false,
       leave: async () => {
         clearInterval(timer);
         await stream.close().catch(() => undefined);

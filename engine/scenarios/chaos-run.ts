@@ -174,8 +174,9 @@ class Run {
 
   /** Producers end, replicas catch up, the group comes to the end. Resolves with the ends of the partitions. */
   async #settle(admin: Admin): Promise<number[]> {
-    await this.producers.finish();
+    // First, for it also starts brokers whose restart failed, as nobody else does.
     await this.cluster.order({ kind: 'settle', waitMs: SETTLE_LIMIT_MS });
+    await this.producers.finish();
     this.cluster.note('replicas are in sync');
     await this.producers.sendLast();
     const endMs = performance.now() + GROUP_LIMIT_MS;

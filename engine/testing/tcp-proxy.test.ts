@@ -24,9 +24,9 @@ afterEach(async () => {
   await new Promise((resolve) => echo.close(resolve));
 });
 
-function forward(): void {
+function forward(): Promise<void> {
   const { port } = echo.address() as { port: number };
-  proxy.forwardTo('127.0.0.1', port);
+  return proxy.forwardTo('127.0.0.1', port);
 }
 
 function request(clientId: string): Buffer {
@@ -64,20 +64,29 @@ const nothingFor = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
 describe('TcpProxy', () => {
   it('passes bytes both ways, the first request included', async () => {
-    forward();
+    await forward();
     const link = dial('a-client');
     await until(() => link.received() === 22);
     link.socket.write(Buffer.alloc(100_000));
     await until(() => link.received() === 100_022);
   });
 
-  it('refuses while it has nowhere to go', async () => {
-    const link = dial('a');
-    await until(link.isClosed);
+  it('refuses while it has nowhere to go, and keeps what it has', async () => {
+    await until(dial('a').isClosed);
+    await forward();
+    const kept = dial('b');
+    await until(() => kept.received() === 15);
+    proxy.refuse();
+    await until(dial('c').isClosed);
+    kept.socket.write('more');
+    await until(() => kept.received() === 19);
+    await forward();
+    const late = dial('d');
+    await until(() => late.received() === 15);
   });
 
   it('a header in pieces is one header', async () => {
-    forward();
+    await forward();
     proxy.setFates((id) => (id === 'abc' ? 'pass' : 'reset'));
     const socket = connect(proxy.port, '127.0.0.1');
     sockets.push(socket);
@@ -93,7 +102,7 @@ describe('TcpProxy', () => {
   });
 
   it('resets those that are to be cut, those that come later too, and no others', async () => {
-    forward();
+    await forward();
     const cut = dial('cut');
     const kept = dial('kept');
     await until(() => cut.received() > 0 && kept.received() > 0);
@@ -105,7 +114,7 @@ describe('TcpProxy', () => {
   });
 
   it('holds the bytes of the silent back and lets them go on when it heals', async () => {
-    forward();
+    await forward();
     const link = dial('quiet');
     await until(() => link.received() === 19);
     proxy.setFates(() => 'silent');
@@ -119,7 +128,7 @@ describe('TcpProxy', () => {
   });
 
   it('a side that closes closes the other', async () => {
-    forward();
+    await forward();
     const link = dial('a');
     await until(() => link.received() > 0);
     for (const socket of accepted) socket.destroy();

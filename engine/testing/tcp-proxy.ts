@@ -13,6 +13,8 @@ export type FateOf = (clientId: string) => Fate;
 const CLIENT_ID_AT = 14;
 const CLIENT_ID_LENGTH_AT = 12;
 const MAX_CLIENT_ID_BYTES = 1024;
+const FIRST_PORT = 10_000;
+const PORTS = 20_000;
 
 /**
  * A relay in front of one broker, for cutting it off from some of those that talk to it. It knows them by the client
@@ -22,7 +24,7 @@ export class TcpProxy {
   readonly port: number;
   readonly #server: Server;
   readonly #links = new Set<Link>();
-  #target: { readonly host: string; readonly port: number } | null = null;
+  #target = { host: '', port: 0 };
   #fateOf: FateOf = () => 'pass';
 
   private constructor(server: Server, port: number) {
@@ -31,20 +33,29 @@ export class TcpProxy {
     server.on('connection', (client) => this.#accept(client));
   }
 
+  /** Accepts nothing before `forwardTo`. */
   static async listen(): Promise<TcpProxy> {
-    const server = createServer();
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(0, '127.0.0.1', resolve);
-    });
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    return new TcpProxy(server, address.port);
+    for (;;) {
+      // Below the ports that the system gives to clients: it stays free while nobody listens.
+      const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+      const server = createServer();
+      if (!(await listens(server, port))) continue;
+      await new Promise((resolve) => server.close(resolve));
+      return new TcpProxy(server, port);
+    }
   }
 
-  /** Where connections go from now on. Until it is called they are refused. */
-  forwardTo(host: string, port: number): void {
+  /** Where connections go from now on. */
+  async forwardTo(host: string, port: number): Promise<void> {
     this.#target = { host, port };
+    if (!this.#server.listening && !(await listens(this.#server, this.port))) {
+      throw new Error(`port ${this.port} is taken`);
+    }
+  }
+
+  /** Connections are refused until `forwardTo`, as those to a process that has ended; those that there are stay. */
+  refuse(): void {
+    this.#server.close();
   }
 
   /** For connections that there are and that come. */
@@ -68,10 +79,6 @@ export class TcpProxy {
   }
 
   #accept(client: Socket): void {
-    if (this.#target === null) {
-      client.resetAndDestroy();
-      return;
-    }
     const { host, port } = this.#target;
     const link = new Link(
       client,
@@ -83,6 +90,20 @@ export class TcpProxy {
     );
     this.#links.add(link);
   }
+}
+
+function listens(server: Server, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => {
+      if (error.code === 'EADDRINUSE') resolve(false);
+      else reject(error);
+    };
+    server.once('error', onError);
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', onError);
+      resolve(true);
+    });
+  });
 }
 
 /** One connection of a client, and the one to the broker that belongs to it. */
