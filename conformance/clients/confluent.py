@@ -26,6 +26,13 @@ class Log:
     def __init__(self, lines):
         self.lines = lines
 
+    def statistics(self, text):
+        """Retries that librdkafka makes without a word."""
+        for broker in json.loads(text)["brokers"].values():
+            for what in ("txretries", "req_timeouts"):
+                if broker[what] > 0:
+                    self.lines.append(f"{what}: {broker[what]}")
+
     def log(self, level, message, *args):
         if level >= 30:
             self.lines.append(message % args if args else str(message))
@@ -62,11 +69,18 @@ def check(received, sent):
 
 
 def run(address, steps, log):
-    common = {"bootstrap.servers": address, "client.id": "varve-confluent", "logger": Log(log)}
+    logger = Log(log)
+    common = {
+        "bootstrap.servers": address,
+        "client.id": "varve-confluent",
+        "logger": logger,
+        "stats_cb": logger.statistics,
+        "statistics.interval.ms": 500,
+    }
     topic = f"confluent-{os.getpid()}-{int(time.time() * 1000)}"
     group = f"{topic}-group"
     admin = AdminClient(common)
-    for future in admin.create_topics([NewTopic(topic, PARTITIONS, 1, config={"retention.ms": "86400000"})]).values():
+    for future in admin.create_topics([NewTopic(topic, PARTITIONS, -1, config={"retention.ms": "86400000"})]).values():
         future.result(30)
     resource = ConfigResource(ResourceType.TOPIC, topic)
     configs = next(iter(admin.describe_configs([resource]).values())).result(30)

@@ -32,11 +32,12 @@ export async function run(address, step, log) {
   const [created] = await admin.createTopics({
     topics: [topic],
     partitions: PARTITIONS,
-    replicas: 1,
+    replicas: -1,
     configs: [{ name: 'retention.ms', value: '86400000' }],
   });
   assert.equal(created?.partitions, PARTITIONS);
-  assert.ok((await admin.listTopics()).includes(topic));
+  // This client does not wait until every broker has heard of the topic.
+  await until('the topic is listed', async () => (await admin.listTopics()).includes(topic));
   let metadata = await admin.metadata({ topics: [topic], forceUpdate: true });
   assert.equal(metadata.topics.get(topic)?.partitionsCount, PARTITIONS);
   const [configs] = await admin.describeConfigs({
@@ -120,9 +121,14 @@ export async function run(address, step, log) {
     const [a, b] = [first.assigned(), second.assigned()];
     return a.length > 0 && b.length > 0 && a.length + b.length === PARTITIONS;
   });
+  // STABLE in 1.x, Stable in 2.x.
+  const group = async () => {
+    const found = (await admin.describeGroups({ groups: [groupId] })).get(groupId);
+    return { state: String(found?.state).toUpperCase(), members: found?.members.size };
+  };
   await until('a stable group of two', async () => {
-    const group = (await admin.describeGroups({ groups: [groupId] })).get(groupId);
-    return group?.state === 'STABLE' && group.members.size === 2;
+    const { state, members } = await group();
+    return state === 'STABLE' && members === 2;
   });
   const more = recordsFrom(RECORDS, MORE);
   await send(more, { acks: -1 });
@@ -161,13 +167,13 @@ export async function run(address, step, log) {
     [0n, 0n, 0n],
   );
   // This client cannot leave the choice of brokers to the cluster.
-  const broker = /** @type {number} */ ([...metadata.brokers.keys()][0]);
+  const brokerIds = metadata.topics.get(topic)?.partitions[0]?.replicas ?? [];
   await admin.createPartitions({
     topics: [
       {
         name: topic,
         count: PARTITIONS + 2,
-        assignments: [{ brokerIds: [broker] }, { brokerIds: [broker] }],
+        assignments: [{ brokerIds }, { brokerIds }],
       },
     ],
   });
@@ -177,10 +183,7 @@ export async function run(address, step, log) {
   });
   step('look up by time, add partitions');
 
-  await until(
-    'the group is empty',
-    async () => (await admin.describeGroups({ groups: [groupId] })).get(groupId)?.state === 'EMPTY',
-  );
+  await until('the group is empty', async () => (await group()).state === 'EMPTY');
   await admin.deleteGroups({ groups: [groupId] });
   assert.ok(!(await admin.listGroups()).has(groupId));
   await admin.deleteTopics({ topics: [topic] });

@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
@@ -101,7 +102,7 @@ public final class ClientScenario {
 
   private void run() throws Exception {
     try (Admin admin = Admin.create(common())) {
-      admin.createTopics(List.of(new NewTopic(topic, PARTITIONS, (short) 1).configs(Map.of("retention.ms", "86400000")))).all().get();
+      admin.createTopics(List.of(new NewTopic(topic, Optional.of(PARTITIONS), Optional.empty()).configs(Map.of("retention.ms", "86400000")))).all().get();
       TopicDescription described = admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic);
       check(described.partitions().size() == PARTITIONS, "partitions of " + described);
       ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
@@ -226,6 +227,10 @@ public final class ClientScenario {
         sent.add(producer.send(record));
       }
       for (Future<RecordMetadata> future : sent) check(future.get().hasOffset(), "an offset");
+      producer.metrics().forEach((name, metric) -> {
+        boolean counts = name.group().equals("producer-metrics") && (name.name().equals("record-retry-total") || name.name().equals("record-error-total"));
+        if (counts && (double) metric.metricValue() > 0) System.err.println("WARN " + name.name() + ": " + metric.metricValue());
+      });
     }
   }
 
