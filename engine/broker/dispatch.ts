@@ -13,6 +13,10 @@ import { metadata } from './handlers/metadata.js';
 import { listOffsets, offsetForLeaderEpoch } from './handlers/offsets.js';
 import { createPartitions, deleteRecords } from './handlers/partitions.js';
 import { produce } from './handlers/produce.js';
+import {
+  alterPartitionReassignments,
+  listPartitionReassignments,
+} from './handlers/reassignments.js';
 import { describeLogDirs, describeProducers, electLeaders } from './handlers/replicas.js';
 import type { Answer, RequestContext, RequestHandler } from './request-handler.js';
 import type { BrokerServices } from './services.js';
@@ -49,6 +53,8 @@ const HANDLERS: { readonly [N in ApiName]?: Handler<N> } = {
   DescribeLogDirs: describeLogDirs,
   DescribeProducers: describeProducers,
   ElectLeaders: electLeaders,
+  AlterPartitionReassignments: alterPartitionReassignments,
+  ListPartitionReassignments: listPartitionReassignments,
 };
 
 /** The APIs that {@link Dispatcher} serves. */

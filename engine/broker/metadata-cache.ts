@@ -12,6 +12,7 @@ export class MetadataCache {
   readonly #timers: Timers;
   readonly #waiters = new Set<Waiter>();
   #image: MetadataImage = MetadataImage.EMPTY;
+  #isClosed = false;
 
   constructor(timers: Timers) {
     this.#timers = timers;
@@ -28,9 +29,10 @@ export class MetadataCache {
     }
   }
 
-  /** Resolves with true as soon as `holds` says yes to an image, with false after `timeoutMs` or at `close`. */
+  /** Resolves with true as soon as `holds` says yes to an image, with false after `timeoutMs`, at `close` or after it. */
   waitFor(holds: (image: MetadataImage) => boolean, timeoutMs: number): Promise<boolean> {
     if (holds(this.#image)) return Promise.resolve(true);
+    if (this.#isClosed) return Promise.resolve(false);
     return new Promise((resolve) => {
       const waiter: Waiter = {
         holds,
@@ -42,6 +44,7 @@ export class MetadataCache {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const waiter of this.#waiters) this.#settle(waiter, false);
   }
 

@@ -278,4 +278,28 @@ describe('what tools ask', () => {
     const all = await brokers.call('ElectLeaders', version, { topicPartitions: null });
     expect(all.replicaElectionResults).toEqual([]);
   });
+
+  it('reassignments: refused for brokers that are not there, none under way, none to cancel', async () => {
+    const answer = await brokers.call('AlterPartitionReassignments', 0, {
+      topics: [
+        {
+          name: 't',
+          partitions: [
+            { partitionIndex: 0, replicas: [77] },
+            { partitionIndex: 9, replicas: [1] },
+          ],
+        },
+      ],
+    });
+    expect(answer.responses[0]?.partitions).toMatchObject([
+      { partitionIndex: 0, errorCode: KafkaError.INVALID_REPLICA_ASSIGNMENT },
+      { partitionIndex: 9, errorCode: KafkaError.UNKNOWN_TOPIC_OR_PARTITION },
+    ]);
+    const cancelled = await brokers.call('AlterPartitionReassignments', 0, {
+      topics: [{ name: 't', partitions: [{ partitionIndex: 0, replicas: null }] }],
+    });
+    expect(cancelled.responses[0]?.partitions[0]?.errorCode).toBe(85);
+    const listed = await brokers.call('ListPartitionReassignments', 0, { topics: null });
+    expect(listed.topics).toEqual([]);
+  });
 });

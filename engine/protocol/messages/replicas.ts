@@ -146,7 +146,7 @@ export type ReplicaElectionResultInput = Input<typeof ReplicaElectionResult>;
 export const ElectLeaders = api(
   'ElectLeaders',
   43,
-  { versions: '0-2', flexible: '2+' },
+  { versions: '0-2', flexible: '2+', advertise: '0-2' },
   {
     request: {
       electionType: int8('1+'),
@@ -270,7 +270,7 @@ export type ReassignableTopicResponseInput = Input<typeof ReassignableTopicRespo
 export const AlterPartitionReassignments = api(
   'AlterPartitionReassignments',
   45,
-  { versions: '0', flexible: '0+' },
+  { versions: '0', flexible: '0+', advertise: '0' },
   {
     request: {
       timeoutMs: int32('0+', { default: 60000 }),
@@ -323,7 +323,7 @@ export type OngoingTopicReassignmentInput = Input<typeof OngoingTopicReassignmen
 export const ListPartitionReassignments = api(
   'ListPartitionReassignments',
   46,
-  { versions: '0', flexible: '0+' },
+  { versions: '0', flexible: '0+', advertise: '0' },
   {
     request: {
       timeoutMs: int32('0+', { default: 60000 }),
