@@ -27,6 +27,7 @@ import { SegmentList } from './segment-list.js';
 import { completeSwaps } from './swap-files.js';
 import { loadTransactions, writeTransactions } from './transaction-files.js';
 import { TransactionIndex } from './transaction-index.js';
+import { clearTruncationMark, isTruncationMark } from './truncation-mark.js';
 
 export interface LoadOptions {
   /** The last stop left the clean-shutdown mark: nothing needs recovery. */
@@ -90,6 +91,8 @@ class Loader {
   readonly #deletedFiles: string[] = [];
   readonly #rebuiltFiles: string[] = [];
   #epochsChanged = false;
+  /** The last process died while it cut the log. */
+  #wasBeingCut = false;
   /** Every segment there is an object of: what must be closed if opening fails. */
   readonly #segments = new Set<Segment>();
 
@@ -161,6 +164,7 @@ class Loader {
       closed: false,
     };
     await this.#finishProducers(state, recovered);
+    await this.#settleFiles(list);
     return {
       state,
       report: {
@@ -171,6 +175,22 @@ class Loader {
         epochsChanged: this.#epochsChanged || epochs.version !== versionOnDisk,
       },
     };
+  }
+
+  /**
+   * What this opening shows must not be undone by a power failure that comes after it: the next appends would then stand
+   * beside records, or before them, that were cut, or take the place of ones that were lost with their segment's name.
+   * Only in these two states does the page cache differ from the disk in more than bytes that are added. Waiting for the
+   * disk at every opening would cost seconds after the death of a busy process.
+   */
+  async #settleFiles(segments: SegmentList): Promise<void> {
+    const { fs, directory } = this.#context;
+    // A log begins with one empty segment, and takes nothing before its name is on disk.
+    const mayBeNameless =
+      !this.#options.clean && segments.count === 1 && segments.active.size === 0;
+    if (this.#wasBeingCut) await segments.active.flush();
+    if (this.#wasBeingCut || mayBeNameless) await fs.syncDirectory(directory);
+    if (this.#wasBeingCut) await clearTruncationMark(fs, directory);
   }
 
   /** Producer state and transactions: what recovery has read of them anyway, else from the log. */
@@ -201,7 +221,8 @@ class Loader {
     for (const { name, isDirectory } of fs.list(directory)) {
       if (isDirectory) continue;
       const file = parseSegmentFileName(name);
-      if (name.endsWith('.tmp')) await this.#delete(name);
+      if (isTruncationMark(name)) this.#wasBeingCut = true;
+      else if (name.endsWith('.tmp')) await this.#delete(name);
       else if (file === null) continue;
       else if (file.suffix !== null) await this.#delete(name);
       else if (file.kind === 'log') bases.push(file.baseOffset);
@@ -299,6 +320,8 @@ class Loader {
    */
   #endsHere(found: SegmentRecovery, fileBytes: number, next: Segment): boolean {
     if (found.nextOffset === next.baseOffset) return false;
+    // On its way out when the machine stopped: some segments below the log start may be gone, some back, none is synced.
+    if (next.baseOffset <= this.#options.logStartOffset) return false;
     if (found.cutBytes > 0) return true;
     const compacted = this.#context.config.cleanupPolicy.includes('compact');
     const isOldGap = compacted || this.#options.isRecoveryPointKnown === false;

@@ -77,6 +77,7 @@ import {
 } from './refusals.js';
 import { drawRollJitterMs, type RollReason, shouldRoll } from './roll.js';
 import { Segment } from './segment.js';
+import { clearTruncationMark, setTruncationMark } from './truncation-mark.js';
 import { Waiters } from './waiters.js';
 
 const DEFAULT_INDEX_CACHE_BYTES = 64 * 1024 * 1024;
@@ -757,9 +758,12 @@ export class PartitionLog {
       try {
         await durability.settle();
         await durability.lowerCheckpoints(from);
+        const { fs } = this.#state.context;
+        await setTruncationMark(fs, this.directory);
         await work();
         durability.segmentsChanged(this.#state.segments.active);
         await durability.sync();
+        await clearTruncationMark(fs, this.directory);
         await durability.saveCheckpoint();
         this.#onEvent({ kind: 'truncated', offset: this.#state.nextOffset });
       } catch (error) {
@@ -977,14 +981,18 @@ export class PartitionLog {
     state.logStartOffset = Math.max(state.logStartOffset, decision.logStartOffset);
     // The new start first: a crash in between must not bring back half of what was deleted. On a full disk it
     // cannot be written, and deleting is what makes room.
+    let isStartOnDisk = true;
     await this.#durability.saveCheckpoint().catch((error: unknown) => {
       if (!isVarveError(error, 'DISK_FULL')) throw error;
+      isStartOnDisk = false;
     });
     await this.#durability.settle();
     // From here to the first await nothing else runs, so that no sync meets a segment on its way out.
     const gone = maintenance.detachFirst(state, decision.deletions.length);
     this.#durability.segmentsChanged();
-    await maintenance.deleteSegments(state, gone);
+    // Without the new start on disk a recovery takes a hole between segments for damage: there must never be one.
+    const together = isStartOnDisk ? [gone] : gone.map((segment) => [segment]);
+    for (const segments of together) await maintenance.deleteSegments(state, segments);
     await maintenance.deleteSnapshots(state, (at) => at < state.segments.first.baseOffset);
     for (const { baseOffset, explanation } of decision.deletions) {
       this.#onEvent({ kind: 'deleted', baseOffset, reason: explanation });
