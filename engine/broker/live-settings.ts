@@ -108,6 +108,8 @@ export class LiveSettings {
   requireDynamic(changes: Readonly<Record<string, string | null>>): void {
     for (const [name, value] of Object.entries(changes)) {
       const setting = brokerSetting(name);
+      // What is not there is at its default: Kafka's tools take away settings that they never made.
+      if (setting === undefined && value === null) continue;
       if (setting === undefined) {
         throw new VarveError('INVALID_CONFIG', `unknown broker setting ${JSON.stringify(name)}`);
       }
