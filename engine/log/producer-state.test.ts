@@ -449,6 +449,15 @@ describe('ProducerState', () => {
       expect(state.mapEndOffset).toBe(0);
     });
 
+    it('empties a state that knows batches behind the end it was last told of', () => {
+      const state = newState();
+      state.advanceTo(1);
+      state.update(batchOf({ baseOffset: 1, lastOffset: 1 }));
+      expect(state.mapEndOffset).toBe(2);
+      expect(state.truncateTo(1)).toBe(false);
+      expect(state.isEmpty).toBe(true);
+    });
+
     it('needs nothing when no producer was ever known', () => {
       const state = newState();
       state.advanceTo(100);

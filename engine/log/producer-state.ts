@@ -132,6 +132,7 @@ export class ProducerState {
       producer.batches.length = 0;
     }
     retain(producer, batch);
+    this.#cover(batch.lastOffset);
     producer.lastTimestamp = batch.maxTimestamp;
     if (batch.isTransactional && producer.txnFirstOffset < 0) {
       producer.txnFirstOffset = batch.baseOffset;
@@ -172,6 +173,7 @@ export class ProducerState {
       producer.epoch = marker.producerEpoch;
       producer.batches.length = 0;
     }
+    this.#cover(marker.offset);
     producer.coordinatorEpoch = marker.coordinatorEpoch;
     producer.lastTimestamp = marker.timestamp;
     const firstOffset = producer.txnFirstOffset;
@@ -188,6 +190,11 @@ export class ProducerState {
       lastStableOffset: this.#firstOngoing() ?? marker.offset + 1,
       aborted: marker.aborted,
     };
+  }
+
+  /** What is known of `lastOffset` must be forgotten by a truncation below it. */
+  #cover(lastOffset: number): void {
+    if (lastOffset >= this.#mapEndOffset) this.#mapEndOffset = lastOffset + 1;
   }
 
   /** Ended transactions become stable once their marker is below the high watermark. */
