@@ -16,6 +16,7 @@ interface Member {
 }
 
 const BATCH_STEP = 50;
+const LEAVE_LIMIT_MS = 3_000;
 const CLOSE_LIMIT_MS = 20_000;
 const AGAIN_MS = 200;
 
@@ -76,8 +77,10 @@ export class ChaosMembers {
     await Promise.race([Promise.all(this.#closing), pause(CLOSE_LIMIT_MS)]);
   }
 
-  #release(member: Member): void {
-    this.#closing.push(member.leave().catch(() => undefined));
+  /** It may say that it leaves; then its connections are gone, as those of a process that ends. */
+  #release({ clientId, leave }: Member): void {
+    const left = Promise.race([leave().catch(() => undefined), pause(LEAVE_LIMIT_MS)]);
+    this.#closing.push(left.then(() => this.#cluster.killClient(clientId)));
   }
 
   #begin(index: number): void {
@@ -98,6 +101,7 @@ export class ChaosMembers {
       },
       (error: unknown) => {
         this.#note(error);
+        this.#cluster.killClient(clientId);
         if (!this.#isClosed) setTimeout(() => this.#isClosed || this.#begin(index), AGAIN_MS);
       },
     );
@@ -141,7 +145,7 @@ export class ChaosMembers {
     const consumer = kafka.consumer({
       groupId: GROUP,
       sessionTimeout: sessionTimeoutMs,
-      rebalanceTimeout: 2 * sessionTimeoutMs,
+      rebalanceTimeout: sessionTimeoutMs,
       heartbeatInterval: Math.round(sessionTimeoutMs / 6),
       maxWaitTimeInMs: 100,
       retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 5 },
@@ -188,8 +192,10 @@ export class ChaosMembers {
       groupId: GROUP,
       deserializers: stringDeserializers,
       sessionTimeout: sessionTimeoutMs,
-      rebalanceTimeout: 2 * sessionTimeoutMs,
+      rebalanceTimeout: sessionTimeoutMs,
       heartbeatInterval: Math.round(sessionTimeoutMs / 6),
+      // It goes for joining, too, which lasts until everybody has come or this time is over.
+      requestTimeout: sessionTimeoutMs + 3_000,
     });
     const own: { member: Member | null } = { member: null };
     consumer.on('error', (error: Error) => {
