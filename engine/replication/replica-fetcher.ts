@@ -12,6 +12,8 @@ import type { ReplicationConfig } from './types.js';
 
 /** How long a fetch that waits for records may hold up partitions that are not part of it. */
 const JOIN_GRACE_MS = 5;
+/** The same for the fetch after one that was given up: a large answer must get through, whatever comes meanwhile. */
+const SECOND_GRACE_MS = 100;
 
 /** One partition of a fetch under way. */
 export interface SentPartition {
@@ -53,6 +55,7 @@ export class ReplicaFetcher {
   #cancelWake: (() => void) | null = null;
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #cancelGrace: (() => void) | null = null;
+  #hasGivenUp = false;
   /** Where the next request begins, so that a full answer does not always leave out the same ones. */
   #rotation = 0;
   #isClosed = false;
@@ -95,9 +98,17 @@ export class ReplicaFetcher {
     }
     if (this.#cancelGrace !== null) return;
     const { abort } = this.#flight;
-    this.#cancelGrace = this.#context.timers.after(JOIN_GRACE_MS, () => {
+    const graceMs = this.#hasGivenUp ? SECOND_GRACE_MS : JOIN_GRACE_MS;
+    this.#cancelGrace = this.#context.timers.after(graceMs, () => {
       this.#cancelGrace = null;
-      if (this.#flight?.abort === abort && this.#hasReadyOutside()) abort.abort();
+      if (this.#flight === null || !this.#hasReadyOutside()) return;
+      if (this.#flight.abort !== abort) {
+        // Another fetch by now: it has its own time.
+        this.wake();
+        return;
+      }
+      this.#hasGivenUp = true;
+      abort.abort();
     });
   }
 
@@ -119,6 +130,7 @@ export class ReplicaFetcher {
       (response) => {
         if (this.#flight !== flight) return;
         this.#flight = null;
+        this.#hasGivenUp = false;
         this.#deliver(sent, response);
         this.#next();
       },
