@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WireClient } from '../engine/wire/index.js';
 
-const main = fileURLToPath(new URL('../dist/bin/varve.js', import.meta.url));
+const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
 let work: string;
 const running = new Set<Program>();

@@ -8,13 +8,14 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 import { PartitionLog } from '../engine/log/partition-log.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const main = join(root, 'dist/bin/varve.js');
+const main = join(root, 'dist/cli/main.js');
+const bundle = join(root, 'dist/bin/program.js');
 const kafka = join(root, 'engine/scenarios/fixtures/kafka');
 let work: string;
 
 beforeAll(() => {
   // What runs is the build: it must be of these sources.
-  const builtMs = fs.existsSync(main) ? fs.statSync(main).mtimeMs : 0;
+  const builtMs = fs.existsSync(bundle) ? fs.statSync(bundle).mtimeMs : 0;
   for (const name of fs.readdirSync(join(root, 'cli'), { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.ts') || name.endsWith('.test.ts')) continue;
     if (fs.statSync(join(root, 'cli', name)).mtimeMs <= builtMs) continue;

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Broker } from '../engine/cluster/local-broker.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const main = join(root, 'dist/bin/varve.js');
+const main = join(root, 'dist/cli/main.js');
+const bundle = join(root, 'dist/bin/program.js');
 
 let broker: Broker;
 let topic: string;
@@ -421,7 +422,7 @@ async function until(what: () => Promise<boolean>): Promise<void> {
 
 /** What runs is the build: it must be of these sources. */
 function checkBuild(): void {
-  const builtMs = fs.existsSync(main) ? fs.statSync(main).mtimeMs : 0;
+  const builtMs = fs.existsSync(bundle) ? fs.statSync(bundle).mtimeMs : 0;
   for (const name of fs.readdirSync(join(root, 'cli'), { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.ts') || name.endsWith('.test.ts')) continue;
     if (fs.statSync(join(root, 'cli', name)).mtimeMs <= builtMs) continue;

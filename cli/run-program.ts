@@ -1,6 +1,7 @@
-import { type Command, CommanderError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { isVarveError, VarveError } from '../engine/errors.js';
 import { RemoteError } from './client/client-error.js';
+import { version } from './version.js';
 
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -9,6 +10,29 @@ export class FoundDamage extends Error {}
 
 /** Usage that commander cannot see for itself. */
 export class UsageError extends Error {}
+
+/** `varve` without its commands. */
+export function newProgram(): Command {
+  return new Command('varve')
+    .description(
+      'A Kafka-format log and broker: topics, records, groups, brokers, and the files they leave.',
+    )
+    .version(version())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  varve broker --directory data                 one broker on port 9092
+  varve cluster --brokers 3 --directory data    three brokers on this machine
+  varve topic create orders --partitions 3      on varve or on Kafka
+  varve produce orders < orders.txt             a line a record
+  varve consume orders --from beginning         print them
+  varve group describe billing                  members and lag
+  varve log dump events-0 --json                look into the files of a partition
+
+Exit codes: 0 done, 1 damage found or work failed, 2 wrong usage, 130 interrupted.`,
+    );
+}
 
 /**
  * Runs the command line: one line on stderr for an error, exit codes that scripts can use, and a first Ctrl-C that

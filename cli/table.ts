@@ -22,7 +22,3 @@ export function printTable(
   const text = table.toString().replace(/[ \t]+$/gm, '');
   process.stdout.write(`${text}\n`);
 }
-
-export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
-}

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KafkaJsAdmin } from './admin.mjs';
 
-const VARVE = fileURLToPath(new URL('../../dist/bin/varve.js', import.meta.url));
+const VARVE = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 30_000;
 
@@ -145,7 +145,16 @@ export async function startVarve({ brokers, directory, settings = {} }) {
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
-    [VARVE, ...command, '--directory', path.join(directory, 'varve'), '--json', '--log-level', 'warn', ...configs],
+    [
+      VARVE,
+      ...command,
+      '--directory',
+      path.join(directory, 'varve'),
+      '--json',
+      '--log-level',
+      'warn',
+      ...configs,
+    ],
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   const ready = await firstEvent(child, 'ready');

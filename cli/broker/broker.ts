@@ -3,8 +3,8 @@ import { Broker, type BrokerOptions } from '../../engine/cluster/local-broker.js
 import { VarveError } from '../../engine/errors.js';
 import type { BrokerMetrics } from '../operations/broker-metrics.js';
 import type { OperationsServer } from '../operations/http-server.js';
+import { printJson } from '../print-json.js';
 import { interruptSignal, UsageError } from '../run-program.js';
-import { printJson } from '../table.js';
 import type { BrokerFlags } from './flags.js';
 import { serverLog } from './server-log.js';
 
@@ -63,7 +63,7 @@ export async function runBroker(flags: BrokerFlags): Promise<void> {
       ...(operations && { metricsPort: operations.port }),
       startMs: Math.round(performance.now()),
     });
-    await log.open();
+    log.openSoon();
     await Promise.race([stopped(signal), failed.happened]);
   } finally {
     await operations?.close();

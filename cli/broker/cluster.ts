@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { Cluster, type ClusterEvent } from '../../engine/cluster/cluster.js';
 import type { OperationsServer } from '../operations/http-server.js';
 import type { Logger } from '../operations/logger.js';
+import { printJson } from '../print-json.js';
 import { interruptSignal, UsageError } from '../run-program.js';
-import { printJson } from '../table.js';
 import { Failure, stopped } from './broker.js';
 import { clusterLines } from './cluster-table.js';
 import type { ClusterFlags } from './flags.js';
@@ -62,7 +62,7 @@ export async function runCluster(flags: ClusterFlags): Promise<void> {
       directory: running.directory,
       startMs: Math.round(performance.now()),
     });
-    await log.open();
+    log.openSoon();
     if (table !== null) {
       const draw = (): void => table.show(clusterLines(running.status()));
       draw();

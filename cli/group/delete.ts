@@ -1,7 +1,7 @@
 import { clusterView } from '../client/cluster-view.js';
 import { FailedItems } from '../client/failed-items.js';
 import { type KafkaClient, withClient } from '../client/kafka-client.js';
-import { printJson } from '../table.js';
+import { printJson } from '../print-json.js';
 import type { DeleteFlags } from './flags.js';
 import { committedOffsets, coordinatorOf } from './group-view.js';
 

@@ -1,9 +1,10 @@
 import { LATEST, listOffsets, partitionKey } from '../client/cluster-view.js';
 import { type KafkaClient, withClient } from '../client/kafka-client.js';
 import { colors as pc } from '../colors.js';
+import { printJson } from '../print-json.js';
 import { plural } from '../progress.js';
 import { UsageError } from '../run-program.js';
-import { printJson, printTable } from '../table.js';
+import { printTable } from '../table.js';
 import type { DescribeFlags } from './flags.js';
 import {
   committedOffsets,

@@ -1,5 +1,6 @@
 import { withClient } from '../client/kafka-client.js';
-import { printJson, printTable } from '../table.js';
+import { printJson } from '../print-json.js';
+import { printTable } from '../table.js';
 import type { ListFlags } from './flags.js';
 import { listAllGroups } from './group-view.js';
 

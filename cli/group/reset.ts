@@ -8,10 +8,11 @@ import {
 import { FailedItems } from '../client/failed-items.js';
 import { type KafkaClient, withClient } from '../client/kafka-client.js';
 import { colors as pc } from '../colors.js';
+import { printJson } from '../print-json.js';
 import { plural } from '../progress.js';
 import { Places } from '../records/start-and-stop.js';
 import { UsageError } from '../run-program.js';
-import { printJson, printTable } from '../table.js';
+import { printTable } from '../table.js';
 import type { ResetFlags } from './flags.js';
 import { committedOffsets, coordinatorOf, describeGroup, existingTopics } from './group-view.js';
 

@@ -15,10 +15,11 @@ export interface LoggerOptions {
 /** Lines of one kind in so short a time are more than anybody reads; the rest is counted. */
 const BURST_LINES = 50;
 const BURST_MS = 10_000;
+const OPEN_AFTER_MS = 50;
 
 /**
  * Log lines on stderr: JSON by pino, or text for people. pino is loaded when the first moment of the program is over
- * (`open`), and until then lines wait.
+ * (`openSoon`), and until then lines wait.
  */
 export class Logger {
   readonly #options: LoggerOptions;
@@ -39,6 +40,11 @@ export class Logger {
     if (!isWritten(entry.level, this.#options.level) || this.#isTooMuch(entry)) return;
     if (this.#write === null) this.#waiting.push(entry);
     else this.#write(entry);
+  }
+
+  /** `open` in a moment: the first requests come before pino. */
+  openSoon(): void {
+    setTimeout(() => void this.open(), OPEN_AFTER_MS).unref();
   }
 
   /** Writes what waits, and from now on at once. Before the program ends, too. */

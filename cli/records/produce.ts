@@ -7,9 +7,9 @@ import { clusterView } from '../client/cluster-view.js';
 import { type KafkaClient, withClient } from '../client/kafka-client.js';
 import { openInput } from '../input.js';
 import { lines } from '../lines.js';
+import { printJson } from '../print-json.js';
 import { formatBytes, formatCount, Progress, plural } from '../progress.js';
 import { interruptSignal, UsageError } from '../run-program.js';
-import { printJson } from '../table.js';
 import type { ProduceFlags } from './flags.js';
 import { type OutgoingRecord, RecordReader } from './input-records.js';
 

@@ -1,9 +1,9 @@
 import { clusterView } from '../client/cluster-view.js';
 import { FailedItems } from '../client/failed-items.js';
 import { type KafkaClient, withClient } from '../client/kafka-client.js';
+import { printJson } from '../print-json.js';
 import { plural } from '../progress.js';
 import { UsageError } from '../run-program.js';
-import { printJson } from '../table.js';
 import type { AlterFlags } from './flags.js';
 
 const TOPIC_RESOURCE = 2;

@@ -1,8 +1,8 @@
 import { topicIdText } from '../client/cluster-view.js';
 import { FailedItems } from '../client/failed-items.js';
 import { withClient } from '../client/kafka-client.js';
+import { printJson } from '../print-json.js';
 import { plural } from '../progress.js';
-import { printJson } from '../table.js';
 import type { CreateFlags } from './flags.js';
 
 interface CreateTopicsResponse {

@@ -1,6 +1,6 @@
 import { FailedItems } from '../client/failed-items.js';
 import { withClient } from '../client/kafka-client.js';
-import { printJson } from '../table.js';
+import { printJson } from '../print-json.js';
 import type { DeleteFlags } from './flags.js';
 
 interface DeleteTopicsResponse {

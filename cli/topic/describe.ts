@@ -11,8 +11,9 @@ import {
 } from '../client/cluster-view.js';
 import { type KafkaClient, withClient } from '../client/kafka-client.js';
 import { colors as pc } from '../colors.js';
+import { printJson } from '../print-json.js';
 import { plural } from '../progress.js';
-import { printJson, printTable } from '../table.js';
+import { printTable } from '../table.js';
 import type { DescribeFlags } from './flags.js';
 
 type Configs = ReadonlyMap<string, Readonly<Record<string, string | null>>>;

@@ -1,6 +1,7 @@
 import { clusterView, type TopicView, topicIdText } from '../client/cluster-view.js';
 import { withClient } from '../client/kafka-client.js';
-import { printJson, printTable } from '../table.js';
+import { printJson } from '../print-json.js';
+import { printTable } from '../table.js';
 import type { ListFlags } from './flags.js';
 
 export async function listTopics(flags: ListFlags): Promise<void> {

@@ -247,10 +247,7 @@ export class Cluster {
 
   async #openController(options: ClusterOptions, config: BrokerConfig): Promise<void> {
     const { directory, onEvent, ports } = options;
-    const [{ openFileSystem }, { openController }] = await Promise.all([
-      import('../io/index.js'),
-      import('./open-controller.js'),
-    ]);
+    const { openController, openFileSystem } = await import('./cluster-parts.js');
     const fs = openFileSystem();
     fs.makeDirectory(directory);
     this.#fs = fs;

@@ -76,7 +76,7 @@ export class Broker {
   static async start(options: BrokerOptions = {}): Promise<Broker> {
     const settings = developmentConfig(options.config ?? {}, 1);
     const config = parseBrokerConfig(settings);
-    const parts = await loadParts();
+    const parts = await import('./local-broker-parts.js');
     sharedFileSystem ??= parts.openFileSystem();
     const fs = sharedFileSystem;
     const directory = options.directory ?? join(tmpdir(), `varve-broker-${randomUuid()}`);
@@ -170,28 +170,7 @@ function adopting(controller: Controller, parts: Parts) {
   };
 }
 
-type Parts = Awaited<ReturnType<typeof loadParts>>;
-
-/** Not before a broker is wanted: a program that only knows of this class starts without them. */
-async function loadParts() {
-  const [io, identity, autoCreate, adoption, controller, running] = await Promise.all([
-    import('../io/index.js'),
-    import('../topics/identity.js'),
-    import('../broker/auto-create.js'),
-    import('./adopt-topics.js'),
-    import('./open-controller.js'),
-    import('./running-broker.js'),
-  ]);
-  return {
-    openFileSystem: io.openFileSystem,
-    readIdentity: identity.readIdentity,
-    offsetsTopicConfig: autoCreate.offsetsTopicConfig,
-    requireWholeTopics: adoption.requireWholeTopics,
-    findTopics: adoption.findTopics,
-    openController: controller.openController,
-    RunningBroker: running.RunningBroker,
-  };
-}
+type Parts = typeof import('./local-broker-parts.js');
 
 function listenerOf({ host, port, tls, sasl, allowInsecure }: BrokerOptions) {
   return {

@@ -31,7 +31,9 @@ it('holds the engine and the command line, and nothing that only tests need', ()
   const paths = packed.files.map(({ path }) => path);
   expect(paths).toContain('dist/engine/index.js');
   expect(paths).toContain('dist/engine/index.d.ts');
-  expect(paths).toContain('dist/bin/varve.js');
+  expect(paths).toContain('dist/cli/main.js');
+  expect(paths).toContain('dist/bin/server-program.js');
+  expect(paths).toContain('dist/bin/broker-process.js');
   expect(paths).toContain('LICENSE');
   const unwanted = paths.filter((path) =>
     /\.test\.|\.bench\.|testing\/|scenarios\/|benchmarks\/|fixtures/.test(path),
