@@ -24,7 +24,8 @@ const DIRECTORY = '/data/events-0';
  * model, several times over. Power failures lose, tear and mix what was not synced; kills keep the page cache.
  *
  * Promises checked: what a resolved flush covered is there, in order, once; after a kill everything appended is;
- * nothing appears that was never appended, or that was truncated; the log opens.
+ * nothing appears that was never appended, or that was truncated; the log opens. What one opening showed is what the
+ * next goes on from: also a truncation that a kill cut short is not undone by a power failure once the log was opened.
  */
 export async function simulatePowerFailures(seed: number): Promise<PowerFailureVerdict> {
   const life = new Life(seed);
