@@ -27,9 +27,7 @@ export class Clients {
   /** @type {(() => Promise<void>)[]} */ #close = [];
   #kafka;
 
-  /** @param {string} address @param {KafkaClient} java */
-  constructor(address, java) {
-    this.java = java;
+  constructor(/** @type {string} */ address) {
     this.#kafka = new Kafka({
       clientId: 'exchange',
       brokers: [address],
@@ -104,8 +102,7 @@ export class Clients {
 }
 
 /** Topics, records in every codec, commits and deletions: what a broker is left with. */
-export async function fill(/** @type {Clients} */ clients) {
-  const { java } = clients;
+export async function fill(/** @type {Clients} */ clients, /** @type {KafkaClient} */ java) {
   const admin = await clients.admin();
   const topics = [
     ...Object.entries(TOPICS).map(([topic, numPartitions]) => ({ topic, numPartitions })),
