@@ -95,9 +95,20 @@ export class PartitionHistory {
 }
 
 interface Verified {
-  life: number;
+  /** Offset up to which this log is the same as the others. */
   to: number;
 }
+
+/** Empty where the disk does not let it be read. */
+function tryRead(log: PartitionLog, offset: number): Buffer {
+  try {
+    return log.read(offset, { maxBytes: READ_BYTES, isolation: 'log_end' }).bytes;
+  } catch {
+    return NOTHING;
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
 
 /** What clients were told, held against what replicas have. Finds each broken promise at the first sight of it. */
 export class Ledger {
@@ -105,7 +116,7 @@ export class Ledger {
   readonly #brokers: readonly SimulatedBroker[];
   readonly #image: () => MetadataImage | null;
   readonly histories = new Map<string, PartitionHistory>();
-  readonly #verified = new Map<string, Verified>();
+  readonly #verified = new WeakMap<PartitionLog, Verified>();
   /** Broker by `topicId/partition/epoch`. */
   readonly #leaders = new Map<string, number>();
   #lastVersion = -1;
@@ -154,7 +165,13 @@ export class Ledger {
     for (const broker of this.#brokers) {
       const { node, process } = broker;
       if (node === null || process === null) continue;
-      for (const { topic, topicId, partition, highWatermark, logEndOffset } of node.replicas.partitions()) {
+      for (const {
+        topic,
+        topicId,
+        partition,
+        highWatermark,
+        logEndOffset,
+      } of node.replicas.partitions()) {
         if (logEndOffset < 0) continue;
         const history = this.history(topic, topicId, partition);
         this.#inspectReplica(broker, history, highWatermark, logEndOffset);
@@ -178,11 +195,17 @@ export class Ledger {
     logEndOffset: number,
   ): void {
     if (history.lossy !== null) return;
-    const key = `${broker.brokerId}/${history.topicId}/${history.partition}`;
-    let verified = this.#verified.get(key);
-    if (verified === undefined || verified.life !== broker.lives) {
-      verified = { life: broker.lives, to: 0 };
-      this.#verified.set(key, verified);
+    let log: PartitionLog | undefined;
+    try {
+      log = broker.node?.directory.partition(history.topic, history.partition);
+    } catch {
+      return;
+    }
+    if (log === undefined || log.isClosed) return;
+    let verified = this.#verified.get(log);
+    if (verified === undefined) {
+      verified = { to: 0 };
+      this.#verified.set(log, verified);
     }
     if (verified.to === highWatermark) return;
     if (logEndOffset < verified.to) {
@@ -190,15 +213,8 @@ export class Ledger {
       this.#world.violate('what is committed is not cut', what);
       return;
     }
-    let log: PartitionLog | undefined;
-    try {
-      log = broker.node?.directory.partition(history.topic, history.partition);
-    } catch {
-      return;
-    }
-    if (log === undefined || log.isClosed || log.poisoned !== null) return;
     while (verified.to < highWatermark) {
-      const { bytes } = log.read(verified.to, { maxBytes: READ_BYTES, isolation: 'log_end' });
+      const bytes = tryRead(log, verified.to);
       if (bytes.length === 0) break;
       const to = this.#compare(broker, history, bytes, verified.to, highWatermark);
       if (to <= verified.to) break;
@@ -222,7 +238,10 @@ export class Ledger {
       if (base >= to) break;
       if (end <= from) continue;
       if (end > to) {
-        this.#world.violate('whole batches', `${broker.host} ${history.name}: ${to} is inside a batch`);
+        this.#world.violate(
+          'whole batches',
+          `${broker.host} ${history.name}: ${to} is inside a batch`,
+        );
         return verified;
       }
       if (base >= history.end) {
@@ -235,7 +254,9 @@ export class Ledger {
         const known = history.at(base);
         const size = sizeInBytes(view, at);
         const isSame =
-          known !== null && known.base === base && known.bytes.equals(bytes.subarray(at, at + size));
+          known !== null &&
+          known.base === base &&
+          known.bytes.equals(bytes.subarray(at, at + size));
         if (!isSame) {
           const what = `${broker.host} has something else in ${history.name} at ${base}`;
           this.#world.violate('replicas are identical below the high watermark', what);
@@ -278,7 +299,8 @@ export class Ledger {
         if (history === undefined || history.lossy !== null) continue;
         if (logEndOffset >= history.end || history.tainted.has(brokerId)) continue;
         const state = image.topics.get(topic)?.partitions[partition];
-        if (image.topics.get(topic)?.topicId !== topicId || !state?.isr.includes(brokerId)) continue;
+        if (image.topics.get(topic)?.topicId !== topicId || !state?.isr.includes(brokerId))
+          continue;
         const what = `${broker.host} is in the ISR of ${history.name} with ${logEndOffset} of ${history.end} committed`;
         this.#world.violate('the ISR has what is committed', what);
         return;

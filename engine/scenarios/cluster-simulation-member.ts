@@ -89,6 +89,8 @@ export class SimulatedMember {
   #ownedGeneration = -1;
   readonly #positions = new Map<number, number>();
   #isLeaving = false;
+  /** It held what it is not given any more: others get that in the next generation. */
+  #givesUp = false;
   /** Partitions of the topic when this member, as the leader, divided them. */
   #divided = -1;
 
@@ -142,9 +144,12 @@ export class SimulatedMember {
       case KafkaError.NETWORK_EXCEPTION:
         this.#coordinator = -1;
         return;
+      case KafkaError.FENCED_INSTANCE_ID:
+        // Another process has the instance's name: Kafka's consumer ends with this error.
+        this.#o.client.process.kill();
+        return;
       case KafkaError.UNKNOWN_MEMBER_ID:
       case KafkaError.ILLEGAL_GENERATION:
-      case KafkaError.FENCED_INSTANCE_ID:
         if (code !== KafkaError.ILLEGAL_GENERATION) this.#memberId = '';
         this.#generation = -1;
         this.#owned = [];
@@ -230,13 +235,11 @@ export class SimulatedMember {
       // Whoever missed a generation, or gives everything up in each, does not know how far others have come.
       const { isCooperative } = ASSIGNORS[this.#o.assignor];
       if (!isCooperative || generation !== this.#ownedGeneration + 1) this.#positions.clear();
+      const isGiven = new Set(partitionsOf(given));
+      this.#givesUp = isCooperative && partitionsOf(this.#owned).some((its) => !isGiven.has(its));
       this.#owned = given;
       this.#ownedGeneration = generation;
-      group.assigned(
-        generation,
-        instanceId ?? this.#memberId,
-        given.flatMap(({ topic, partitions }) => partitions.map((p) => `${topic}/${p}`)),
-      );
+      group.assigned(generation, instanceId ?? this.#memberId, [...isGiven]);
     } catch {
       this.#coordinator = -1;
       return false;
@@ -264,6 +267,7 @@ export class SimulatedMember {
       if (!(await this.#beat())) return;
       await client.sleep(20, 100);
     }
+    if (this.#givesUp) return;
     let beatAtMs = world.nowMs + heartbeatMs;
     while (client.isAlive && !this.#isLeaving) {
       let moved = false;
@@ -283,10 +287,10 @@ export class SimulatedMember {
       if (world.nowMs >= beatAtMs) {
         if (!(await this.#beat())) return;
         beatAtMs = world.nowMs + heartbeatMs;
-        if (client.random.chance(0.1)) await client.refresh(topic);
-        const count = client.known(topic)?.partitions.length ?? 0;
-        if (this.#divided >= 0 && count !== this.#divided) return;
       }
+      if (client.random.chance(0.05)) await client.refresh(topic);
+      const count = client.known(topic)?.partitions.length ?? 0;
+      if (this.#divided >= 0 && count !== this.#divided) return;
       await client.sleep(0, 20);
     }
   }
@@ -403,4 +407,8 @@ export class SimulatedMember {
       })
       .catch(() => undefined);
   }
+}
+
+function partitionsOf(owned: readonly TopicPartitions[]): string[] {
+  return owned.flatMap(({ topic, partitions }) => partitions.map((p) => `${topic}/${p}`));
 }

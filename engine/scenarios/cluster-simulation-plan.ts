@@ -45,7 +45,11 @@ export interface Plan {
   readonly pauseMs: number;
   readonly valueBytes: number;
   readonly hasAcksOne: boolean;
-  readonly groups: readonly { readonly members: number; readonly assignor: AssignorName; readonly isStatic: boolean }[];
+  readonly groups: readonly {
+    readonly members: number;
+    readonly assignor: AssignorName;
+    readonly isStatic: boolean;
+  }[];
   /** Which kinds of faults this seed has. */
   readonly faults: readonly FaultKind[];
   readonly faultEveryMs: number;

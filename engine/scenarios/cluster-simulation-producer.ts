@@ -38,7 +38,11 @@ export class SimulatedProducer {
   #sequence = 0;
   #number = 0;
   #unacknowledged: Sent[] = [];
+  /** A batch of this producer id has been acknowledged. */
+  #isKnown = false;
   #isStopping = false;
+  #stage = 'new';
+  #lastError = 0;
   #isDone = false;
 
   constructor(options: ProducerOptions) {
@@ -53,7 +57,7 @@ export class SimulatedProducer {
   }
 
   get describe(): string {
-    return `${this.name} on ${this.#options.topic}-${this.#options.partition}: ${this.#unacknowledged.length} unacknowledged`;
+    return `${this.name} on ${this.#options.topic}-${this.#options.partition}: ${this.#unacknowledged.length} unacknowledged, ${this.#stage}, last error ${this.#lastError}`;
   }
 
   /** No new records; what is under way is finished. */
@@ -66,16 +70,24 @@ export class SimulatedProducer {
     while (client.isAlive) {
       const isIdle = this.#unacknowledged.length === 0;
       if (this.#isStopping && isIdle) break;
+      this.#stage = 'initialising';
       if (acks === -1 && this.#producerId < 0 && !(await this.#initialise())) {
         await client.sleep(20, 100);
         continue;
       }
-      const wanted = this.#isStopping ? 0 : client.random.between(1, inFlight);
+      // A leader without state of the producer takes any first sequence [Kafka ProducerAppendInfo.checkSequence], so
+      // nothing may overtake the first batch.
+      const most = acks === -1 && !this.#isKnown ? 1 : inFlight;
+      const wanted = this.#isStopping ? 0 : client.random.between(1, most);
       while (this.#unacknowledged.length < wanted) this.#add();
+      this.#stage = 'sending';
       if (!(await this.#sendAll())) {
+        this.#stage = 'waiting';
         await client.sleep(5, 100);
+        this.#stage = 'asking for metadata';
         await client.refresh(this.#options.topic);
       }
+      this.#stage = 'pausing';
       if (pauseMs > 0) await client.sleep(0, pauseMs);
     }
     this.#isDone = true;
@@ -168,6 +180,7 @@ export class SimulatedProducer {
       const answer = answers[i] ?? null;
       const code = answer?.errorCode ?? KafkaError.NETWORK_EXCEPTION;
       if (answer !== null && code === KafkaError.NONE) {
+        this.#isKnown = true;
         ledger.acknowledgedBy(history, answer.baseOffset, batch.values);
       } else if (code === KafkaError.DUPLICATE_SEQUENCE_NUMBER) {
         // Kafka's producer takes this as success without an offset.
@@ -183,6 +196,7 @@ export class SimulatedProducer {
 
   /** What a producer may not be told on a partition that has lost nothing is a broken promise. */
   #refused(history: PartitionHistory, code: number, isFirst: boolean, batch: Sent): void {
+    this.#lastError = code;
     if (isRetriableKafkaError(code)) return;
     const isAboutSequence =
       code === KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER ||

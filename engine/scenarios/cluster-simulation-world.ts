@@ -1,8 +1,8 @@
+import { parseBrokerConfig } from '../broker/broker-config.js';
 import type { BrokerNodeEvent } from '../broker/broker-node.js';
 import { controllerConfig } from '../cluster/cluster-settings.js';
-import { parseBrokerConfig } from '../broker/broker-config.js';
-import { isControl, lastOffset, sizeInBytes, baseOffset } from '../format/batch-header.js';
 import { isVarveError } from '../errors.js';
+import { baseOffset, isControl, lastOffset, sizeInBytes } from '../format/batch-header.js';
 import type { ControllerPort } from '../metadata/controller-port.js';
 import type { MetadataImage } from '../metadata/image.js';
 import type { Random } from '../testing/random.js';
@@ -53,7 +53,10 @@ export class SimulatedCluster {
         const topic = this.image?.topics.get(event.topic);
         const { partition } = event;
         if (topic === undefined) return;
-        this.ledger.giveUp(this.ledger.history(event.topic, topic.topicId, partition), 'unclean election');
+        this.ledger.giveUp(
+          this.ledger.history(event.topic, topic.topicId, partition),
+          'unclean election',
+        );
       },
     });
     this.brokerIds = Array.from({ length: plan.brokers }, (_, i) => i + 1);
@@ -139,9 +142,12 @@ export class SimulatedCluster {
       const topicId = status?.topicId ?? this.image?.topics.get(topic)?.topicId ?? '';
       this.ledger.leads(brokerId, topic, topicId, partition, event.leaderEpoch);
     } else if (source === 'groups') {
-      this.world.trace(`${host} ${event.type} ${'group' in event ? event.group : event.partition} ${describe(event)}`);
+      this.world.trace(
+        `${host} ${event.type} ${'group' in event ? event.group : event.partition} ${describe(event)}`,
+      );
     } else if (source === 'broker') {
-      if (event.kind !== 'metadata-applied') this.world.trace(`${host} ${event.kind} ${describe(event)}`);
+      if (event.kind !== 'metadata-applied')
+        this.world.trace(`${host} ${event.kind} ${describe(event)}`);
     } else {
       this.world.trace(`${host} directory ${describe(event)}`);
     }
@@ -168,7 +174,8 @@ export class SimulatedCluster {
       if (replicaId >= 0 || replicaState.replicaId >= 0) return;
       const { responses = [] } = answer as Answered<'Fetch'>['answer'];
       for (const { topic = '', topicId = '', partitions = [] } of responses) {
-        const name = topic !== '' ? topic : (broker.node?.newestImage.topicNames.get(topicId) ?? '');
+        const name =
+          topic !== '' ? topic : (broker.node?.newestImage.topicNames.get(topicId) ?? '');
         for (const { partitionIndex = 0, records } of partitions) {
           if (records instanceof Buffer) this.ledger.served(broker, name, partitionIndex, records);
         }

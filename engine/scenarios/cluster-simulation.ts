@@ -84,7 +84,12 @@ class Simulation {
   readonly #consumers: SimulatedConsumer[] = [];
   readonly #clients: SimulatedClient[] = [];
   readonly #groups: { readonly ledger: GroupLedger; readonly spec: Plan['groups'][number] }[] = [];
-  readonly #members: { readonly member: SimulatedMember; readonly client: SimulatedClient; readonly group: number; readonly slot: number }[] = [];
+  readonly #members: {
+    readonly member: SimulatedMember;
+    readonly client: SimulatedClient;
+    readonly group: number;
+    readonly slot: number;
+  }[] = [];
   #partitions = 0;
   #isChurning = false;
   #isOver = false;
@@ -117,9 +122,7 @@ class Simulation {
   }
 
   async run(): Promise<void> {
-    const { plan, ...rest } = { plan: this.#plan };
-    void rest;
-    this.#world.trace(JSON.stringify(plan));
+    this.#world.trace(JSON.stringify(this.#plan));
     await this.#cluster.start();
     await this.#createTopic();
     this.#startClients();
@@ -148,9 +151,10 @@ class Simulation {
       for (let slot = 0; slot < spec.members; slot += 1) this.#addMember(i, slot);
     }
     const watch = (): void => {
+      if (this.#isOver) return;
       const count = this.#cluster.image?.topics.get(TOPIC)?.partitions.length ?? 0;
       while (this.#partitions < count) this.#addPartition(this.#partitions);
-      if (!this.#isOver) this.#world.timers.after(200, watch);
+      this.#world.timers.after(200, watch);
     };
     watch();
   }
@@ -198,6 +202,18 @@ class Simulation {
     });
     this.#members.push({ member, client, group, slot });
     this.#start(member.run());
+  }
+
+  /** A static member that was fenced ends with an error: somebody starts it again. */
+  #fillGroups(): void {
+    for (const [group, { spec }] of this.#groups.entries()) {
+      for (let slot = 0; slot < spec.members; slot += 1) {
+        const isThere = this.#members.some(
+          (its) => its.group === group && its.slot === slot && its.client.isAlive,
+        );
+        if (!isThere) this.#addMember(group, slot);
+      }
+    }
   }
 
   #keeps(topic: string): boolean {
@@ -272,7 +288,10 @@ class Simulation {
       }
       return null;
     });
-    await this.#until('groups read everything', () => this.#groupLag());
+    await this.#until('groups read everything', () => {
+      this.#fillGroups();
+      return this.#groupLag();
+    });
     ledger.inspect();
     for (const history of ledger.histories.values()) {
       const isThere = this.#cluster.image?.topicNames.has(history.topicId) ?? false;
@@ -286,10 +305,19 @@ class Simulation {
   async #until(rule: string, problem: () => string | null): Promise<void> {
     const endMs = this.#world.nowMs + HEAL_LIMIT_MS;
     for (let what = problem(); what !== null; what = problem()) {
+      if (this.#world.nowMs > endMs) this.#traceStatuses();
       if (this.#world.nowMs > endMs) throw new Violation(rule, `${what} after ${HEAL_LIMIT_MS} ms`);
       await this.#world.sleep(50);
     }
     this.#world.trace(`done: ${rule}`);
+  }
+
+  #traceStatuses(): void {
+    for (const { host, node } of this.#cluster.brokers) {
+      for (const status of node?.replicas.partitions() ?? []) {
+        this.#world.trace(`${host} ${JSON.stringify(status)}`);
+      }
+    }
   }
 
   #unhealed(): string | null {
@@ -303,7 +331,8 @@ class Simulation {
     for (const topic of image.topics.values()) {
       for (const [partition, state] of topic.partitions.entries()) {
         const problem = this.#unhealedPartition(image, topic.name, partition);
-        if (problem !== null) return `${topic.name}-${partition} ${problem} ${JSON.stringify(state)}`;
+        if (problem !== null)
+          return `${topic.name}-${partition} ${problem} ${JSON.stringify(state)}`;
       }
     }
     return null;
@@ -314,7 +343,9 @@ class Simulation {
     if (leader < 0) return 'has no leader';
     if (adding.length + removing.length > 0) return 'is being reassigned';
     if (isr.length < replicas.length) return 'is under-replicated';
-    const statuses = replicas.map((id) => this.#cluster.broker(id).node?.partition(topic, partition));
+    const statuses = replicas.map((id) =>
+      this.#cluster.broker(id).node?.partition(topic, partition),
+    );
     const ends = new Set<number>();
     for (const status of statuses) {
       if (!status) return 'misses a replica';
@@ -335,7 +366,8 @@ class Simulation {
       for (let partition = 0; partition < count; partition += 1) {
         const end = this.#endOf(TOPIC, partition);
         const committed = ledger.committed.get(`${TOPIC}/${partition}`) ?? 0;
-        if (committed < end) return `${ledger.group} ${TOPIC}-${partition} at ${committed} of ${end}`;
+        if (committed < end)
+          return `${ledger.group} ${TOPIC}-${partition} at ${committed} of ${end}`;
       }
     }
     return null;
@@ -349,13 +381,21 @@ class Simulation {
     await this.#world.sleep(3000);
     for (const { process, api, server, client, sinceMs } of network.executions) {
       const isFollower = client.startsWith('replica-');
-      if (!process.isAlive || isFollower || this.#world.nowMs - sinceMs < REQUEST_LIMIT_MS) continue;
-      this.#world.violate('every request is answered', `${api} of ${client} at ${server} since ${sinceMs}`);
+      if (!process.isAlive || isFollower || this.#world.nowMs - sinceMs < REQUEST_LIMIT_MS)
+        continue;
+      this.#world.violate(
+        'every request is answered',
+        `${api} of ${client} at ${server} since ${sinceMs}`,
+      );
     }
     for (const broker of brokers) await broker.stop();
     await controller.stop();
     const left = controller.process?.timersSet ?? 0;
-    if (left > 0) this.#world.violate('no leaked timers', `controller: ${left} ${controller.process?.settersOfTimers}`);
+    if (left > 0)
+      this.#world.violate(
+        'no leaked timers',
+        `controller: ${left} ${controller.process?.settersOfTimers}`,
+      );
   }
 
   #start(work: Promise<void>): void {

@@ -1,6 +1,7 @@
 import { BrokerNode, type BrokerNodeEvent } from '../broker/broker-node.js';
-import type { SettingValue } from '../settings.js';
+import { isVarveError } from '../errors.js';
 import type { ReplicaTransport } from '../replication/ports.js';
+import type { SettingValue } from '../settings.js';
 import type { Random } from './random.js';
 import type { ControllerLink, SimulatedController } from './simulated-controller.js';
 import { SimulatedFileSystem } from './simulated-file-system.js';
@@ -143,7 +144,14 @@ export class SimulatedBroker {
     world.trace(`${this.host} shuts down`);
     this.#isStopping = true;
     const died = new Promise<void>((resolve) => process.onDeath(resolve));
-    await Promise.race([node.shutdown(), died]);
+    try {
+      await Promise.race([node.shutdown(), died]);
+    } catch (error) {
+      if (!process.isAlive || !isVarveError(error)) throw error;
+      // It could not write what it had to: its process ends with an error, and the log as it is.
+      world.trace(`${this.host} cannot shut down: ${error.message}`);
+      this.kill();
+    }
     this.#isStopping = false;
     if (!process.isAlive) return;
     world.trace(`${this.host} has shut down`);
@@ -151,7 +159,10 @@ export class SimulatedBroker {
     // What they wait for has ended: let them hear of it.
     for (let ticks = 0; ticks < 20; ticks += 1) await null;
     if (process.timersSet > 0) {
-      world.violate('no leaked timers', `${this.host}: ${process.timersSet} after its shutdown ${process.settersOfTimers}`);
+      world.violate(
+        'no leaked timers',
+        `${this.host}: ${process.timersSet} after its shutdown ${process.settersOfTimers}`,
+      );
     }
     const { openFiles } = this.#fs.usage();
     if (openFiles > 0) {

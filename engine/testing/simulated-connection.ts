@@ -1,5 +1,5 @@
-import { VarveError } from '../errors.js';
 import type { RequestContext } from '../broker/request-handler.js';
+import { VarveError } from '../errors.js';
 import {
   decodeRequest,
   decodeRequestHeader,
@@ -8,9 +8,9 @@ import {
   encodeResponse,
 } from '../protocol/frames.js';
 import type { ApiName, DecodedResponseOf, RequestInputOf } from '../protocol/messages/index.js';
+import { SimulatedCrash } from './faults.js';
 import type { Execution, SimulatedNetwork } from './simulated-network.js';
 import type { SimulatedProcess } from './simulated-process.js';
-import { SimulatedCrash } from './faults.js';
 
 const LENGTH_BYTES = 4;
 /** What memory is filled with that may be used again. */
@@ -315,7 +315,8 @@ class Server {
       const answer = await this.#handler.handle(api, version, request, context);
       if (!this.process.isAlive) return;
       if (answer !== null) network.options.onAnswer?.({ host: this.#host, api, request, answer });
-      const bytes = answer === null ? null : Buffer.concat(encodeResponse(api, version, correlationId, answer));
+      const bytes =
+        answer === null ? null : Buffer.concat(encodeResponse(api, version, correlationId, answer));
       if (api === 'Produce') frame.fill(POISON);
       if (this.#isGone) return;
       if (bytes !== null) this.#end.answer(bytes.subarray(LENGTH_BYTES), losesAnswer);

@@ -117,7 +117,12 @@ export class SimulatedController {
   }
 
   /** A broker's way to whichever controller runs. */
-  portFor(brokerId: number, host: string, process: SimulatedProcess, timeoutMs: number): ControllerLink {
+  portFor(
+    brokerId: number,
+    host: string,
+    process: SimulatedProcess,
+    timeoutMs: number,
+  ): ControllerLink {
     return new ControllerLink(this, this.#options.network, brokerId, { host, process }, timeoutMs);
   }
 }
@@ -132,7 +137,9 @@ export class ControllerLink implements ControllerPort {
   readonly #own: { readonly host: string; readonly process: SimulatedProcess };
   readonly #timeoutMs: number;
   #remote: RemoteController | null = null;
-  #isConnecting = false;
+  #isClosed = false;
+  /** No earlier than this it asks for a channel again. */
+  #retryAtMs = 0;
 
   constructor(
     server: SimulatedController,
@@ -151,7 +158,7 @@ export class ControllerLink implements ControllerPort {
 
   /** The process ends: whoever still waits for the controller is told that it is gone. */
   close(): void {
-    this.#isConnecting = true;
+    this.#isClosed = true;
     this.#remote?.close();
   }
 
@@ -180,7 +187,8 @@ export class ControllerLink implements ControllerPort {
   }
 
   #connect(): void {
-    if (this.#remote !== null || this.#isConnecting) return;
+    const { nowMs } = this.#network.world;
+    if (this.#remote !== null || this.#isClosed || nowMs < this.#retryAtMs) return;
     const { controller, process } = this.#server;
     if (controller === null || process === null || !this.#own.process.isAlive) return;
     if (this.#network.isCut(this.#own.host, CONTROLLER_HOST)) return;
@@ -203,11 +211,7 @@ export class ControllerLink implements ControllerPort {
     own.onClose(() => {
       remote.close();
       this.#remote = null;
-      this.#isConnecting = true;
-      // Whoever asked last comes again by himself.
-      this.#own.process.timers.after(RECONNECT_MS, () => {
-        this.#isConnecting = false;
-      });
+      this.#retryAtMs = this.#network.world.nowMs + RECONNECT_MS;
     });
   }
 }

@@ -1,6 +1,6 @@
+import type { RequestHandler } from '../broker/request-handler.js';
 import type { MessageChannel } from '../cluster/message-channel.js';
 import type { ApiName, RequestOf, ResponseOf } from '../protocol/messages/index.js';
-import type { RequestHandler } from '../broker/request-handler.js';
 import type { Random } from './random.js';
 import { type ClientOptions, SimulatedConnection } from './simulated-connection.js';
 import type { SimulatedProcess } from './simulated-process.js';
@@ -217,11 +217,12 @@ class ChannelEnd implements MessageChannel {
   }
 
   closeAfter(ms: number): void {
-    this.#own.process.timers.after(ms, () => {
+    const close = (): void => {
       if (this.#isClosed) return;
       this.#isClosed = true;
       for (const listener of [...this.#closes]) listener();
-    });
+    };
+    this.#network.world.timers.after(ms, () => this.#own.process.deliver(close));
   }
 }
 

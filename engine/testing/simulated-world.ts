@@ -1,6 +1,6 @@
+import { SimulatedCrash } from './faults.js';
 import { Random } from './random.js';
 import { SimulatedClock } from './simulated-clock.js';
-import { SimulatedCrash } from './faults.js';
 import { simulateGlobals } from './simulated-globals.js';
 import { SimulatedTimers } from './simulated-timers.js';
 

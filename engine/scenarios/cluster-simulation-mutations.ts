@@ -1,0 +1,235 @@
+import { BrokerLife } from '../broker/broker-life.js';
+import { ReplicatedOffsets } from '../broker/replicated-offsets.js';
+import { Controller } from '../cluster/controller.js';
+import { ProducerState } from '../log/producer-state.js';
+import { KafkaError } from '../protocol/error-codes.js';
+import { Following } from '../replication/following.js';
+import { LeaderState } from '../replication/leader-state.js';
+import { Producing } from '../replication/producing.js';
+import { ReplicaManager } from '../replication/replica-manager.js';
+import type { FetchOptions, ProduceOptions, ProducePartition } from '../replication/types.js';
+
+/*
+ * Rules broken on purpose, by changing the classes while a test runs: what the simulation must find. Nothing of the
+ * product has a switch for them.
+ */
+
+export interface Mutation {
+  /** The rule as it would read if it were broken. */
+  readonly name: string;
+  /** Breaks it; returns what mends it. */
+  apply(): () => void;
+}
+
+/** Replaces a method of a class; `make` is given the one there was. */
+function replaced<T extends object, K extends keyof T & string>(
+  prototype: T,
+  method: K,
+  make: (original: T[K]) => T[K],
+): () => void {
+  const original = prototype[method];
+  prototype[method] = make(original);
+  return () => {
+    prototype[method] = original;
+  };
+}
+
+type Writable<T> = { -readonly [P in keyof T]: T[P] };
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    // Kafka before KIP-101.
+    name: 'a follower cuts its log to its high watermark instead of by epoch',
+    apply: () =>
+      replaced(
+        Following.prototype,
+        'start',
+        (original) =>
+          async function start(this: Following, replica, follower) {
+            const { log } = replica;
+            if (log !== null) await log.truncateTo(Math.min(log.highWatermark, log.logEndOffset));
+            return original.call(this, replica, follower);
+          },
+      ),
+  },
+  {
+    name: 'the high watermark is the log end of the leader alone',
+    apply: () =>
+      replaced(
+        LeaderState.prototype,
+        'advance',
+        (original) =>
+          function advance(this: LeaderState, nowMs) {
+            const its = this as Writable<LeaderState>;
+            const { followers } = its;
+            its.followers = new Map();
+            try {
+              return original.call(this, nowMs);
+            } finally {
+              its.followers = followers;
+            }
+          },
+      ),
+  },
+  {
+    name: 'a follower joins the ISR before it has caught up',
+    apply: () =>
+      replaced(
+        LeaderState.prototype,
+        'proposeExpansion',
+        (original) =>
+          function proposeExpansion(this: LeaderState, brokerId) {
+            const follower = this.followers.get(brokerId);
+            if (follower === undefined) return original.call(this, brokerId);
+            const { logEndOffset } = follower;
+            follower.logEndOffset = Number.MAX_SAFE_INTEGER;
+            try {
+              return original.call(this, brokerId);
+            } finally {
+              follower.logEndOffset = logEndOffset;
+            }
+          },
+      ),
+  },
+  {
+    name: 'acks=all is answered when the leader has the records',
+    apply: () =>
+      replaced(
+        Producing.prototype,
+        'produce',
+        (original) =>
+          function produce(
+            this: Producing,
+            requests: readonly ProducePartition[],
+            options: ProduceOptions,
+          ) {
+            return original.call(this, requests, {
+              ...options,
+              acks: options.acks === -1 ? 1 : options.acks,
+            });
+          },
+      ),
+  },
+  {
+    name: 'a leader looks neither at the epoch of a fetch nor at where its log came from',
+    apply: () =>
+      replaced(
+        ReplicaManager.prototype,
+        'fetch',
+        (original) =>
+          function fetch(this: ReplicaManager, options: FetchOptions) {
+            const partitions = options.partitions.map((partition) => ({
+              ...partition,
+              currentLeaderEpoch: -1,
+              lastFetchedEpoch: -1,
+            }));
+            return original.call(this, { ...options, partitions });
+          },
+      ),
+  },
+  {
+    name: 'the controller does not fence a leader of before',
+    apply: () =>
+      replaced(
+        Controller.prototype,
+        'alterPartitions',
+        (original) =>
+          function alterPartitions(this: Controller, request) {
+            const changes = request.changes.map((change) => {
+              const state = this.image.topicById(change.topicId)?.partitions[change.partition];
+              if (state === undefined) return change;
+              const { leaderEpoch, partitionEpoch } = state;
+              const isAsIfNew = state.leader !== request.brokerId;
+              const leader = this.image.brokers.get(state.leader);
+              const newIsr =
+                isAsIfNew &&
+                leader !== undefined &&
+                !change.newIsr.some((m) => m.brokerId === state.leader)
+                  ? [...change.newIsr, leader]
+                  : change.newIsr;
+              return { ...change, leaderEpoch, partitionEpoch, newIsr };
+            });
+            const [first] = changes;
+            const state = first && this.image.topicById(first.topicId)?.partitions[first.partition];
+            const brokerId = changes.length === 1 && state ? state.leader : request.brokerId;
+            const brokerEpoch =
+              this.image.brokers.get(brokerId)?.brokerEpoch ?? request.brokerEpoch;
+            return original.call(this, { ...request, brokerId, brokerEpoch, changes });
+          },
+      ),
+  },
+  {
+    name: 'a commit of offsets is answered before it is stored',
+    apply: () =>
+      replaced(
+        ReplicatedOffsets.prototype,
+        'append',
+        (original) =>
+          async function append(this: ReplicatedOffsets, partition, batch) {
+            void original.call(this, partition, batch);
+            return KafkaError.NONE;
+          },
+      ),
+  },
+  {
+    name: 'an elected coordinator serves before it has loaded',
+    apply: () =>
+      replaced(
+        ReplicatedOffsets.prototype,
+        'read',
+        () =>
+          async function read() {
+            return Buffer.alloc(0);
+          },
+      ),
+  },
+  {
+    name: 'a coordinator serves what it has loaded before that is committed',
+    apply: () =>
+      replaced(
+        ReplicatedOffsets.prototype,
+        'waitForHighWatermark',
+        () =>
+          async function waitForHighWatermark() {
+            return undefined;
+          },
+      ),
+  },
+  {
+    name: 'a broker that lost power says that it stopped cleanly',
+    apply: () =>
+      replaced(
+        BrokerLife.prototype,
+        'register',
+        (original) =>
+          function register(this: BrokerLife, endpoint) {
+            return original.call(this, endpoint, true);
+          },
+      ),
+  },
+  {
+    name: 'sequences of idempotent producers are not looked at',
+    apply: () =>
+      replaced(
+        ProducerState.prototype,
+        'check',
+        () =>
+          function check() {
+            return null;
+          },
+      ),
+  },
+  {
+    // The simulation found it in this engine.
+    name: 'a truncation to the last roll keeps what is known of producers behind it',
+    apply: () =>
+      replaced(
+        ProducerState.prototype,
+        'truncateTo',
+        (original) =>
+          function truncateTo(this: ProducerState, offset) {
+            return offset === 0 ? true : original.call(this, offset);
+          },
+      ),
+  },
+];
