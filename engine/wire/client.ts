@@ -115,6 +115,7 @@ export class WireClient {
 
   /** Drops the connection, and with it whatever waits for an answer. The next request connects again, at once. */
   disconnect(): void {
+    this.#opening = null;
     this.#giveUp.abort();
     this.#giveUp = new AbortController();
     this.#session?.connection.close(network('disconnected by the caller'));
@@ -136,9 +137,7 @@ export class WireClient {
   #connected(timeoutMs: number, signal: AbortSignal | undefined): Promise<Session> {
     if (this.#isClosed) return Promise.reject(closed());
     if (signal?.aborted === true) return Promise.reject(aborted());
-    this.#opening ??= this.#open(this.#giveUp.signal).finally(() => {
-      this.#opening = null;
-    });
+    this.#opening ??= this.#begin();
     const opening = this.#opening;
     return new Promise((resolve, reject) => {
       const { host, port } = this.#options;
@@ -169,6 +168,14 @@ export class WireClient {
     });
   }
 
+  #begin(): Promise<Session> {
+    const opening = this.#open(this.#giveUp.signal).finally(() => {
+      // After `disconnect` there may be another.
+      if (this.#opening === opening) this.#opening = null;
+    });
+    return opening;
+  }
+
   async #open(signal: AbortSignal): Promise<Session> {
     await this.#backOff(signal);
     const options = this.#options;
@@ -195,6 +202,7 @@ export class WireClient {
       const step = { timeoutMs: this.#requestTimeoutMs, signal };
       const versions = options.negotiate === false ? null : await askVersions(connection, step);
       if (options.sasl !== undefined) await authenticate(connection, options.sasl, step);
+      if (signal.aborted) throw network('disconnected by the caller');
       if (connection.isClosed) throw network('the connection closed while it was made');
       session = { connection, versions };
     } catch (error) {

@@ -67,6 +67,26 @@ test('an aborted fetch ends at once, here and at the leader; the next request do
   expect(isAborted).toBe(true);
 });
 
+test('a fetch aborted while the connection is made does not take the next one with it', async () => {
+  const { port, handler } = await started();
+  const leader = new TcpReplicaTransport({
+    endpointOf: () => ({ host: '127.0.0.1', port }),
+  }).connect(1);
+  opened.push(leader);
+  const abort = new AbortController();
+  const first = leader.fetch({}, abort.signal);
+  // At once, as a follower does.
+  const second = first.catch((error: unknown) => {
+    expect(error).toMatchObject({ code: 'ABORTED' });
+    return leader.fetch({}, never);
+  });
+  // The connection is being made.
+  await null;
+  abort.abort();
+  expect((await second).responses).toEqual([]);
+  expect(handler.seen).toHaveLength(1);
+});
+
 test('follows a broker to its new port; without an address or after close it rejects', async () => {
   const first = await started();
   const second = await started();

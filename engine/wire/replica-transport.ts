@@ -77,8 +77,9 @@ class TcpReplicaConnection implements ReplicaConnection {
     try {
       return await client.request(api, version, body, { signal });
     } catch (error) {
-      // The leader answers in order: the next request would wait until the one given up has waited enough.
-      if (signal.aborted) client.disconnect();
+      // The leader answers in order: the next request would wait until the one given up has waited enough. Before
+      // there is a connection nothing was asked, and the next request can have it.
+      if (signal.aborted && client.isConnected) client.disconnect();
       throw error;
     }
   }
