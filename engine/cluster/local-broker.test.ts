@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import fs, { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RawClient } from '../testing/raw-client.js';
 import { WireClient } from '../wire/index.js';
 import { Broker, type BrokerOptions } from './local-broker.js';
@@ -61,6 +61,22 @@ describe('Broker', () => {
     expect(broker.controller.image.topics.get('a')?.topicId).toBe(topicId);
     expect(await client.consume(A)).toEqual(['one', 'two']);
     expect(await client.produce(A, ['three'])).toBe(2);
+  });
+
+  it('syncs what it was given a directory for, and nothing that is deleted when it closes', async () => {
+    const syncs = vi.spyOn(fs, 'fdatasync');
+    try {
+      const temporary = await start();
+      await temporary.client.produce(A, ['x'], { acks: -1 });
+      await temporary.broker.close();
+      expect(syncs).not.toHaveBeenCalled();
+      const kept = await start({ directory });
+      await kept.client.produce(A, ['x'], { acks: -1 });
+      await kept.broker.close();
+      expect(syncs).toHaveBeenCalled();
+    } finally {
+      syncs.mockRestore();
+    }
   });
 
   it('leaves neither files nor handles', async () => {

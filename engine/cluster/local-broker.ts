@@ -16,7 +16,10 @@ export interface BrokerOptions extends Pick<ListenerOptions, 'tls' | 'sasl' | 'a
   readonly host?: string;
   /** Told to clients in place of `host`. */
   readonly advertisedHost?: string;
-  /** Made if it is not there, and taken up again if it is. Default: a temporary one that `close` deletes. */
+  /**
+   * Made if it is not there, and taken up again if it is. Default: a temporary one that `close` deletes, and in which
+   * nothing survives power loss.
+   */
   readonly directory?: string;
   /** Broker settings by Kafka's names or in camel case. */
   readonly config?: BrokerConfigInput | Readonly<Record<string, SettingValue>>;
@@ -33,6 +36,8 @@ const BROKER_ID = 1;
 
 /** Shared by the brokers of one process, with its limits of descriptors and mappings. */
 let sharedFileSystem: FileSystem | null = null;
+/** That of the brokers whose directories are deleted when they close: nothing in them has to survive power loss. */
+let temporaryFileSystem: FileSystem | null = null;
 
 /**
  * One broker with its controller in this process: a Kafka for tests and development. Many can run at once. Its
@@ -77,10 +82,11 @@ export class Broker {
     const settings = developmentConfig(options.config ?? {}, 1);
     const config = parseBrokerConfig(settings);
     const parts = await import('./local-broker-parts.js');
-    sharedFileSystem ??= parts.openFileSystem();
-    const fs = sharedFileSystem;
     const directory = options.directory ?? join(tmpdir(), `varve-broker-${randomUuid()}`);
     const isTemporary = options.directory === undefined;
+    if (isTemporary) temporaryFileSystem ??= parts.openFileSystem({ syncs: false });
+    else sharedFileSystem ??= parts.openFileSystem();
+    const fs = (isTemporary ? temporaryFileSystem : sharedFileSystem) as FileSystem;
     const cleanUp = async (): Promise<void> => {
       if (isTemporary) await fs.removeDirectory(directory);
     };

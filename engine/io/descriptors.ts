@@ -46,6 +46,11 @@ export class FileHandle {
     this.pins--;
   }
 
+  /** Whether what is written is to survive power loss. */
+  get syncs(): boolean {
+    return this.#cache.syncs;
+  }
+
   close(): void {
     this.#cache.forget(this);
   }
@@ -57,12 +62,15 @@ export class FileHandle {
  * everything else in it), idle ones are given back and the open is tried once more.
  */
 export class DescriptorCache {
+  /** False: whoever uses these files wants no `fdatasync` of them. */
+  readonly syncs: boolean;
   readonly #limit: number;
   readonly #open = new Set<FileHandle>();
   readonly #handles = new Set<FileHandle>();
 
-  constructor(limit: number) {
+  constructor(limit: number, syncs = true) {
     this.#limit = Math.max(1, limit);
+    this.syncs = syncs;
   }
 
   get openFiles(): number {

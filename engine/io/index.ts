@@ -21,6 +21,12 @@ export interface FileSystemOptions {
   readonly maxMappings?: number;
   /** Log files held open at a time; the others are opened again when used. Default: half of the process's limit. */
   readonly maxOpenFiles?: number;
+  /**
+   * `false`: nothing survives power loss. Writes reach the page cache and no further; a flush resolves at once, and
+   * what promises to survive power loss survives the death of the process only. For files that are deleted afterwards.
+   * Default true.
+   */
+  readonly syncs?: boolean;
 }
 
 const DEFAULT_MAX_MAPPED_BYTES = 16 * 1024 ** 3;
@@ -30,6 +36,7 @@ const DEFAULT_MAX_MAPPINGS = 16_384;
 export function openFileSystem(options: FileSystemOptions = {}): FileSystem {
   const kind = options.kind ?? 'auto';
   const maxOpenFiles = positive('maxOpenFiles', options.maxOpenFiles ?? defaultMaxOpenFiles());
+  const descriptors = new DescriptorCache(maxOpenFiles, options.syncs ?? true);
   const limits = {
     maxBytes: positive('maxMappedBytes', options.maxMappedBytes ?? DEFAULT_MAX_MAPPED_BYTES),
     maxMappings: positive('maxMappings', options.maxMappings ?? DEFAULT_MAX_MAPPINGS),
@@ -40,7 +47,7 @@ export function openFileSystem(options: FileSystemOptions = {}): FileSystem {
   if (kind !== 'portable') {
     const libc = workingLibc();
     if (!(libc instanceof Error)) {
-      return new MmapFileSystem(new DescriptorCache(maxOpenFiles), libc, limits);
+      return new MmapFileSystem(descriptors, libc, limits);
     }
     if (kind === 'mmap') {
       throw new VarveError(
@@ -50,7 +57,7 @@ export function openFileSystem(options: FileSystemOptions = {}): FileSystem {
       );
     }
   }
-  return new PortableFileSystem(new DescriptorCache(maxOpenFiles));
+  return new PortableFileSystem(descriptors);
 }
 
 function positive(name: string, value: number): number {

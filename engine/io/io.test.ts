@@ -15,6 +15,17 @@ for (const kind of ['portable', 'mmap'] as const) {
   });
 }
 
+for (const kind of ['portable', 'mmap'] as const) {
+  ioConformance(`${kind} without syncs`, () => {
+    const directory = mkdtempSync(join(tmpdir(), 'varve-io-'));
+    return {
+      fs: openFileSystem({ kind, syncs: false }),
+      directory,
+      cleanup: () => rmSync(directory, { recursive: true, force: true }),
+    };
+  });
+}
+
 // As small as they come: everything is evicted all the time.
 ioConformance('mmap with two mappings and two open files', () => {
   const directory = mkdtempSync(join(tmpdir(), 'varve-io-'));

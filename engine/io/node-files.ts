@@ -78,7 +78,7 @@ export abstract class NodeFiles implements FileSystem {
   async #writeAndSync(path: string, data: Uint8Array): Promise<void> {
     await this.#withDescriptor(path, 'w', async (fd) => {
       await writeFullyAsync(fd, data);
-      await fdatasync(fd);
+      if (this.descriptors.syncs) await fdatasync(fd);
     });
   }
 
@@ -142,7 +142,9 @@ export abstract class NodeFiles implements FileSystem {
     return this.#async('syncDirectory', directory, async () => {
       // Windows cannot open a directory to sync it; its file systems journal names themselves.
       if (process.platform === 'win32') return;
-      await this.#withDescriptor(directory, 'r', (fd) => fsync(fd));
+      await this.#withDescriptor(directory, 'r', async (fd) => {
+        if (this.descriptors.syncs) await fsync(fd);
+      });
     });
   }
 

@@ -160,6 +160,10 @@ export class PortableLogFile implements LogFile {
     return new Promise((resolve, reject) => {
       this.assertOpen();
       if (this.#syncFailure !== null) throw this.#syncFailure;
+      if (!this.file.syncs) {
+        resolve();
+        return;
+      }
       const fd = this.pin('fdatasync');
       fs.fdatasync(fd, (error) => {
         this.unpin();
@@ -187,7 +191,7 @@ export class PortableLogFile implements LogFile {
       this.size = size;
       this.length.bytes = size;
       this.strayTail = false;
-      await fdatasync(fd);
+      if (this.file.syncs) await fdatasync(fd);
     });
   }
 
@@ -291,7 +295,7 @@ export class PortableLogFile implements LogFile {
       this.beforeCut(this.size, fs.fstatSync(fd).size);
       fs.ftruncateSync(fd, this.size);
       // Durable before anything is appended: else a crash could join new bytes and old ones.
-      fs.fdatasyncSync(fd);
+      if (this.file.syncs) fs.fdatasyncSync(fd);
     } catch (error) {
       throw ioError(error, 'truncate', this.path);
     }
