@@ -28,6 +28,7 @@ const COUNTS = [
   'recordsChecked',
   'sendsRepeated',
   'membersGivenUp',
+  'producersGivenUp',
   'nudges',
 ] as const;
 

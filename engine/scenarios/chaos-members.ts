@@ -230,7 +230,9 @@ export class ChaosMembers {
           if (done.get(partition) === offset) done.delete(partition);
         }
       } catch (error) {
-        this.#note(error);
+        // It stays with a coordinator that is none any more, and never looks for another.
+        if (describe(error).includes('NOT_COORDINATOR')) this.#gaveUp(member, error);
+        else this.#note(error);
       } finally {
         isCommitting = false;
       }

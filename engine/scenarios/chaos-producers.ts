@@ -7,6 +7,12 @@ import type { ChaosPlan, ProducerPlan } from './chaos-plan.js';
 /** Of one batch, over all its attempts, once everything is healed. */
 const FINISH_LIMIT_MS = 90_000;
 const KEYS = 50;
+/**
+ * What KafkaJS 2.2 says for ever when a connection broke while it asked for versions: it takes the broker for connected
+ * and for not connected. Such a producer is given up with its last batch, whose fate nobody was told.
+ */
+const STUCK = 'Broker not connected';
+const STUCK_FAILURES = 100;
 
 /**
  * The producers of a chaos run. Each writes to every partition, one batch of a partition at a time, and sends a batch
@@ -21,6 +27,8 @@ export class ChaosProducers {
   readonly #random: Random;
   /** Sends that failed and were sent again, by what was wrong. */
   readonly problems = new Map<string, number>();
+  /** Clients that will not come back to life: see `STUCK`. */
+  readonly #stuck = new Set<number>();
   #stoppedAtMs: number | null = null;
 
   constructor(plan: ChaosPlan, model: ChaosModel, cluster: ChaosCluster) {
@@ -45,6 +53,10 @@ export class ChaosProducers {
     }
   }
 
+  get givenUp(): number {
+    return this.#stuck.size;
+  }
+
   /** Nothing new is begun; resolves when everything begun is acknowledged. */
   async finish(): Promise<void> {
     this.#stoppedAtMs = performance.now();
@@ -53,7 +65,8 @@ export class ChaosProducers {
 
   /** One more record to each partition, by every producer. */
   async sendLast(): Promise<void> {
-    const sends = this.#clients.flatMap((_, i) =>
+    const alive = [...this.#clients.keys()].filter((i) => !this.#stuck.has(i));
+    const sends = alive.flatMap((i) =>
       this.#model.partitions.map(({ index }) => this.#sendBatch(i, index, ['last'], 30)),
     );
     await Promise.all(sends);
@@ -64,7 +77,7 @@ export class ChaosProducers {
   }
 
   async #lane(i: number, plan: ProducerPlan, partition: number, random: Random): Promise<void> {
-    while (this.#stoppedAtMs === null) {
+    while (this.#stoppedAtMs === null && !this.#stuck.has(i)) {
       const keys = Array.from(
         { length: random.between(1, plan.maxBatchRecords) },
         () => `key-${partition}-${random.below(KEYS)}`,
@@ -79,13 +92,15 @@ export class ChaosProducers {
     const model = this.#model.partition(partition);
     const first = model.willSend(i, keys.length);
     const records = keys.map((key, n) => ({ key, value: payloadOf(i, first + n, bytes) }));
-    for (;;) {
+    for (let stuckFor = 0; ; ) {
       try {
         const offset = await client.send(partition, records);
         model.acknowledge(i, first, records.length, offset);
         return;
       } catch (error) {
         this.#failed(error as Error);
+        stuckFor = (error as Error).message === STUCK ? stuckFor + 1 : 0;
+        if (stuckFor === STUCK_FAILURES) return this.#replace(i);
       }
       if (this.#stoppedAtMs !== null && performance.now() > this.#stoppedAtMs + FINISH_LIMIT_MS) {
         const seen = [...this.problems].map(([text, count]) => `${count} x ${text}`).join('; ');
@@ -95,6 +110,15 @@ export class ChaosProducers {
       }
       await pause(50);
     }
+  }
+
+  /** Another client takes over, with an id of its own. */
+  async #replace(i: number): Promise<void> {
+    if (this.#stuck.has(i)) return;
+    this.#stuck.add(i);
+    const plan = this.#plan.producers[i % this.#plan.producers.length]!;
+    const id = `producer-${this.#clients.length}`;
+    this.#clients.push(await openProducer(plan.client, id, this.#cluster.addresses, plan));
   }
 
   #failed(error: Error): void {

@@ -24,8 +24,9 @@ export interface ChaosVerdict {
   readonly recordsChecked: number;
   /** Sends that were repeated. */
   readonly sendsRepeated: number;
-  /** Consumers that their client gave up. */
+  /** Clients that gave up, or were stuck for good, and were replaced. */
   readonly membersGivenUp: number;
+  readonly producersGivenUp: number;
   /** Records sent only to make members commit again what a lost commit had left open. */
   readonly nudges: number;
   readonly clients: string;
@@ -79,6 +80,7 @@ export async function runChaos(seed: number, base = tmpdir()): Promise<ChaosVerd
     recordsChecked: run?.recordsChecked ?? 0,
     sendsRepeated: run === null ? 0 : sum(run.producers.problems),
     membersGivenUp: run?.members.givenUp ?? 0,
+    producersGivenUp: run?.producers.givenUp ?? 0,
     nudges: run?.nudges ?? 0,
     clients: `${plan.producers.map(({ client }) => client).join('+')} > ${plan.group.members} ${plan.group.client}`,
     durationMs: Math.round(performance.now() - startMs),
