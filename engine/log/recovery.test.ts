@@ -82,6 +82,26 @@ function transactionsOf(log: PartitionLog) {
   };
 }
 
+it('a clean stop right after a recovery leaves nothing of what that has cut', async () => {
+  const fs = new SimulatedFileSystem({ seed: 3, reservationBytes: 0 });
+  const log = await open(fs);
+  log.append([{ value: 'kept' }]);
+  const { sizeBytes } = log;
+  log.append([{ value: 'torn' }]);
+  await log.flush();
+  const rebooted = fs.kill();
+  const file = `${DIRECTORY}/00000000000000000000.log`;
+  rebooted.contentOf(file).write(sizeBytes + 20, Buffer.from([0xff, 0xff]));
+  const recovered = await open(rebooted);
+  expect(recovered.logEndOffset).toBe(1);
+  await recovered.close();
+  expect(rebooted.stat(file)?.size).toBe(sizeBytes);
+  const again = await open(rebooted);
+  expect(again.logEndOffset).toBe(1);
+  expect(Buffer.from(again.readRecord(0)?.value ?? []).toString()).toBe('kept');
+  await again.close();
+});
+
 describe('a recovery that scans the whole log', () => {
   it.each([
     ['snapshots and indexes as they were', null],

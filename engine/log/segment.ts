@@ -491,13 +491,9 @@ export class Segment {
     this.#file = null;
     if (isLast) return;
     this.#timeIndex!.maybeAppend(this.maxTimestampMs, this.offsetOfMaxTimestamp, { final: true });
-    const { fs } = this.#context;
     // Nothing is synced here: the recovery point stays below this segment until a flush has covered it.
-    if ((fs.stat(this.path)?.size ?? 0) > this.size) {
-      const file = fs.openLog(this.path, { create: false, size: this.size, maxBytes: this.size });
-      await file.close();
-    }
-    this.#unsynced = new UnsyncedFiles(fs);
+    await this.#cutTail();
+    this.#unsynced = new UnsyncedFiles(this.#context.fs);
     await this.#unsynced.write(this.#sidePath('index'), this.#offsetIndex!.encode());
     await this.#unsynced.write(this.#sidePath('timeindex'), this.#timeIndex!.encode());
     this.#indexesSaved = true;
@@ -524,8 +520,18 @@ export class Segment {
   /** Gives back reserved space and writes the index files, synced. */
   async seal(): Promise<void> {
     assert(!this.#active, 'only an inactive segment is sealed');
-    if (this.#file !== null) await this.#file.seal();
+    // Not used since recovery: what that cut is still in the file, and a clean stop makes the next start believe it.
+    if (this.#file === null) await this.#cutTail();
+    else await this.#file.seal();
     await this.saveIndexes();
+  }
+
+  /** Takes away what the file has behind the data. It is not open. */
+  async #cutTail(): Promise<void> {
+    const { fs } = this.#context;
+    if ((fs.stat(this.path)?.size ?? 0) <= this.size) return;
+    const file = fs.openLog(this.path, { create: false, size: this.size, maxBytes: this.size });
+    await file.close();
   }
 
   /** Writes the index files as the indexes are now, synced. Nothing to do for indexes that are not in memory. */
