@@ -23,6 +23,7 @@ import {
   GROUP,
   JAVA_GROUP,
   OFFSETS_PARTITIONS,
+  ROLL_MS,
   resume,
   TOPICS,
   view,
@@ -48,7 +49,7 @@ const SETTINGS = {
 /** Segments of the offsets topic that end soon, and a cleaner that looks often. */
 const COMPACTING = {
   ...SETTINGS,
-  'log.roll.ms': 400,
+  'log.roll.ms': ROLL_MS,
   'log.cleaner.backoff.ms': 200,
   'log.cleaner.min.cleanable.ratio': 0.01,
 };

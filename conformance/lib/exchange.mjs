@@ -15,6 +15,8 @@ const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 const RECORDS = 2000;
 /** Enough for compaction to have something to take away. */
 const COMMITS = 600;
+/** After this long a segment of the offsets topic ends. */
+export const ROLL_MS = 400;
 
 /**
  * @typedef {import('./client.mjs').KafkaClient} KafkaClient
@@ -146,6 +148,8 @@ export async function fill(/** @type {Clients} */ clients, /** @type {KafkaClien
       const offset = String(i % 10);
       await consumer.commitOffsets(half.map((one) => ({ ...one, offset })));
     }
+    // A segment ends with the first append after its time, and only then is it compacted.
+    await sleep(ROLL_MS + 100);
     await consumer.commitOffsets(half);
   });
   assert.equal(new Set(read.map(({ value }) => value)).size, RECORDS);
