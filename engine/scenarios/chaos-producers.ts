@@ -8,10 +8,12 @@ import type { ChaosPlan, ProducerPlan } from './chaos-plan.js';
 const FINISH_LIMIT_MS = 90_000;
 const KEYS = 50;
 /**
- * What KafkaJS 2.2 says for ever when a connection broke while it asked for versions: it takes the broker for connected
- * and for not connected. Such a producer is given up with its last batch, whose fate nobody was told.
+ * What KafkaJS 2.2 says for ever once it has lost its way among connections that break while they are made: it takes a
+ * broker for connected and for not connected, waits for a lock that nobody gives back, or answers before it has asked.
+ * Such a producer is given up with its last batch, whose fate nobody was told.
  */
-const STUCK = 'Broker not connected';
+const STUCK = /^Broker not connected|^Timeout while acquiring lock|^an answer without partition/;
+const STUCK_LIMIT_MS = 30_000;
 const STUCK_FAILURES = 100;
 
 /**
@@ -99,10 +101,12 @@ export class ChaosProducers {
         return;
       } catch (error) {
         this.#failed(error as Error);
-        stuckFor = (error as Error).message === STUCK ? stuckFor + 1 : 0;
-        if (stuckFor === STUCK_FAILURES) return this.#replace(i);
+        stuckFor = STUCK.test((error as Error).message) ? stuckFor + 1 : 0;
+        if (stuckFor === STUCK_FAILURES || (stuckFor > 0 && this.#hasHealedFor(STUCK_LIMIT_MS))) {
+          return this.#replace(i);
+        }
       }
-      if (this.#stoppedAtMs !== null && performance.now() > this.#stoppedAtMs + FINISH_LIMIT_MS) {
+      if (this.#hasHealedFor(FINISH_LIMIT_MS)) {
         const seen = [...this.problems].map(([text, count]) => `${count} x ${text}`).join('; ');
         throw new Error(
           `producer ${i} (${this.#plan.producers[i]?.client}) could not send ${first} to partition ${partition}: ${seen}`,
@@ -110,6 +114,10 @@ export class ChaosProducers {
       }
       await pause(50);
     }
+  }
+
+  #hasHealedFor(ms: number): boolean {
+    return this.#stoppedAtMs !== null && performance.now() > this.#stoppedAtMs + ms;
   }
 
   /** Another client takes over, with an id of its own. */
