@@ -1,7 +1,7 @@
 import { KafkaError } from '../protocol/error-codes.js';
 import type { ApiName, DecodedResponseOf, RequestInputOf } from '../protocol/messages/index.js';
 import type { Random } from '../testing/random.js';
-import type { SimulatedConnection } from '../testing/simulated-connection.js';
+import { SimulatedConnection } from '../testing/simulated-connection.js';
 import type { SimulatedNetwork } from '../testing/simulated-network.js';
 import { SimulatedProcess } from '../testing/simulated-process.js';
 
@@ -64,7 +64,8 @@ export class SimulatedClient {
   ): Promise<DecodedResponseOf<N>> {
     let connection = this.#connections.get(brokerId);
     if (connection === undefined) {
-      connection = this.network.connect(
+      connection = new SimulatedConnection(
+        this.network,
         { host: this.name, process: this.process },
         `b${brokerId}`,
         {

@@ -3,6 +3,7 @@ import { isVarveError } from '../errors.js';
 import type { ReplicaTransport } from '../replication/ports.js';
 import type { SettingValue } from '../settings.js';
 import type { Random } from './random.js';
+import { SimulatedConnection } from './simulated-connection.js';
 import type { ControllerLink, SimulatedController } from './simulated-controller.js';
 import { SimulatedFileSystem } from './simulated-file-system.js';
 import type { SimulatedNetwork } from './simulated-network.js';
@@ -189,7 +190,7 @@ export class SimulatedBroker {
     const from = { host: this.host, process };
     return {
       connect: (brokerId) => {
-        const connection = network.connect(from, `b${brokerId}`, {
+        const connection = new SimulatedConnection(network, from, `b${brokerId}`, {
           clientId: `replica-${this.brokerId}`,
           timeoutMs: replicaTimeoutMs,
           reusesFetchMemory: true,

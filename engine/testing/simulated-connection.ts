@@ -104,6 +104,8 @@ class Link {
   readonly #options: ClientOptions;
   readonly #waiting: Pending[] = [];
   isBroken = false;
+  /** Nothing goes through any more, though this end may not have heard of it. */
+  #isReset = false;
   #server: Server | null = null;
   #lastDueMs = 0;
   #lastAnswerMs = 0;
@@ -167,6 +169,8 @@ class Link {
 
   /** The other end, or its kernel, says that the connection is over. */
   #reset(why: string): void {
+    if (this.#isReset) return;
+    this.#isReset = true;
     this.#server?.clientGone();
     this.#network.send(this.#to, this.#from.host, this.#lastAnswerMs, () =>
       this.#from.process.deliver(() => this.#break(why)),
@@ -184,7 +188,7 @@ class Link {
   }
 
   #arrived(api: ApiName, version: number, frame: Buffer, losesAnswer: boolean): void {
-    if (this.isBroken && !this.#isLate) return;
+    if (this.#isReset || (this.isBroken && !this.#isLate)) return;
     const network = this.#network;
     const listener = network.listener(this.#to);
     if (listener === null) {
@@ -212,6 +216,7 @@ class Link {
   }
 
   #answer(bytes: Buffer, loses: boolean): void {
+    if (this.#isReset) return;
     if (loses) {
       this.#reset('the connection broke');
       return;

@@ -2,7 +2,6 @@ import type { RequestHandler } from '../broker/request-handler.js';
 import type { MessageChannel } from '../cluster/message-channel.js';
 import type { ApiName, RequestOf, ResponseOf } from '../protocol/messages/index.js';
 import type { Random } from './random.js';
-import { type ClientOptions, SimulatedConnection } from './simulated-connection.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import type { SimulatedWorld } from './simulated-world.js';
 
@@ -86,14 +85,6 @@ export class SimulatedNetwork {
 
   isDark(host: string): boolean {
     return this.#dark.has(host);
-  }
-
-  connect(
-    from: { readonly host: string; readonly process: SimulatedProcess },
-    to: string,
-    options: ClientOptions,
-  ): SimulatedConnection {
-    return new SimulatedConnection(this, from, to, options);
   }
 
   cut(a: string, b: string): void {
