@@ -53,6 +53,11 @@ export class GroupLedger {
     }
   }
 
+  /** The group may have lost what it was: generations may begin again. */
+  forget(): void {
+    this.#owners.clear();
+  }
+
   acknowledged(partition: string, offset: number): void {
     this.committed.set(partition, Math.max(this.committed.get(partition) ?? -1, offset));
   }
@@ -88,6 +93,8 @@ export class SimulatedMember {
   #owned: readonly TopicPartitions[] = [];
   #ownedGeneration = -1;
   readonly #positions = new Map<number, number>();
+  /** Positions have moved since the last commit that was answered. */
+  #isBehind = false;
   #isLeaving = false;
   /** It held what it is not given any more: others get that in the next generation. */
   #givesUp = false;
@@ -192,7 +199,10 @@ export class SimulatedMember {
     if (joined.errorCode !== KafkaError.NONE) return false;
     this.#memberId = joined.memberId;
     this.#generation = joined.generationId;
-    const isLeader = joined.leader === joined.memberId && !joined.skipAssignment;
+    const leads = joined.leader === joined.memberId;
+    const isLeader = leads && !joined.skipAssignment;
+    // For what was divided before its time it cannot tell whether that still is everything: it divides anew.
+    this.#divided = leads ? 0 : -1;
     if (isLeader) await client.refresh(topic);
     return this.#sync(joined.protocolName ?? name, isLeader ? this.#divide(joined) : []);
   }
@@ -217,7 +227,6 @@ export class SimulatedMember {
     assignments: { memberId: string; assignment: Buffer }[],
   ): Promise<boolean> {
     const { client, group, instanceId } = this.#o;
-    if (assignments.length === 0) this.#divided = -1;
     const generation = this.#generation;
     try {
       const answer = await client.call(this.#coordinator, 'SyncGroup', SYNC_VERSION, {
@@ -239,6 +248,7 @@ export class SimulatedMember {
       this.#givesUp = isCooperative && partitionsOf(this.#owned).some((its) => !isGiven.has(its));
       this.#owned = given;
       this.#ownedGeneration = generation;
+      if (!this.#o.keepsOffsets()) group.forget();
       group.assigned(generation, instanceId ?? this.#memberId, [...isGiven]);
     } catch {
       this.#coordinator = -1;
@@ -282,7 +292,8 @@ export class SimulatedMember {
           beatAtMs = world.nowMs + heartbeatMs;
         }
       }
-      if (moved && !(await this.#commit())) return;
+      this.#isBehind ||= moved;
+      if (this.#isBehind && !(await this.#commit())) return;
       if (this.#partitions().length === 0) await client.sleep(heartbeatMs);
       if (world.nowMs >= beatAtMs) {
         if (!(await this.#beat())) return;
@@ -377,6 +388,7 @@ export class SimulatedMember {
           group.acknowledged(`${topic}/${partitionIndex}`, offset);
         }
       }
+      if (code === KafkaError.NONE) this.#isBehind = false;
       return this.#goesOn(code);
     } catch {
       this.#coordinator = -1;

@@ -17,6 +17,10 @@ import type { FetchOptions, ProduceOptions, ProducePartition } from '../replicat
 export interface Mutation {
   /** The rule as it would read if it were broken. */
   readonly name: string;
+  /** What may show first. */
+  readonly rules: readonly string[];
+  /** First seed to look at. Default 1. */
+  readonly from?: number;
   /** Breaks it; returns what mends it. */
   apply(): () => void;
 }
@@ -40,6 +44,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     // Kafka before KIP-101.
     name: 'a follower cuts its log to its high watermark instead of by epoch',
+    rules: ['the ISR has what is committed'],
     apply: () =>
       replaced(
         Following.prototype,
@@ -54,6 +59,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the high watermark is the log end of the leader alone',
+    rules: ['the ISR has what is committed'],
     apply: () =>
       replaced(
         LeaderState.prototype,
@@ -73,6 +79,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a follower joins the ISR before it has caught up',
+    rules: ['the ISR has what is committed'],
     apply: () =>
       replaced(
         LeaderState.prototype,
@@ -93,6 +100,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'acks=all is answered when the leader has the records',
+    rules: ['acks=all means committed'],
     apply: () =>
       replaced(
         Producing.prototype,
@@ -112,6 +120,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a leader looks neither at the epoch of a fetch nor at where its log came from',
+    rules: ['replicas are identical below the high watermark', 'consumers read what is committed'],
     apply: () =>
       replaced(
         ReplicaManager.prototype,
@@ -129,6 +138,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the controller does not fence a leader of before',
+    rules: ['the ISR has what is committed'],
     apply: () =>
       replaced(
         Controller.prototype,
@@ -160,6 +170,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a commit of offsets is answered before it is stored',
+    rules: ['committed offsets do not go back'],
     apply: () =>
       replaced(
         ReplicatedOffsets.prototype,
@@ -173,6 +184,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'an elected coordinator serves before it has loaded',
+    rules: ['committed offsets do not go back', 'one member per partition in a generation'],
     apply: () =>
       replaced(
         ReplicatedOffsets.prototype,
@@ -185,6 +197,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a coordinator serves what it has loaded before that is committed',
+    rules: ['committed offsets do not go back'],
     apply: () =>
       replaced(
         ReplicatedOffsets.prototype,
@@ -197,6 +210,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a broker that lost power says that it stopped cleanly',
+    rules: ['the ISR has what is committed', 'no acknowledged record is lost'],
     apply: () =>
       replaced(
         BrokerLife.prototype,
@@ -209,6 +223,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'sequences of idempotent producers are not looked at',
+    rules: ['no duplicates and the order kept'],
     apply: () =>
       replaced(
         ProducerState.prototype,
@@ -222,6 +237,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     // The simulation found it in this engine.
     name: 'a truncation to the last roll keeps what is known of producers behind it',
+    rules: ['producers finish', 'no acknowledged record is lost'],
     apply: () =>
       replaced(
         ProducerState.prototype,
