@@ -7,7 +7,16 @@
 // 3. A real broker serves both: the same records and offsets, and the group reads on where it was.
 // 4. varve takes over the directory that Kafka leaves, the same holds, and DumpLogSegments is clean again.
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +51,8 @@ const NAMES = Object.entries({ ...TOPICS, [OFFSETS_TOPIC]: OFFSETS_PARTITIONS })
 );
 /** With a member when its broker is killed. */
 const LIVE_GROUP = 'alive';
+/** Of a record batch: its base offset and its length. */
+const BATCH_OVERHEAD = 12;
 const SETTINGS = {
   'group.initial.rebalance.delay.ms': 0,
   'offsets.topic.num.partitions': OFFSETS_PARTITIONS,
@@ -60,9 +71,14 @@ const started = performance.now();
 try {
   const template = path.join(work, 'kafka');
   // A JVM starts while varve is written to.
-  const [{ views }] = await Promise.all([writeWithVarve(), makeTopics(template)]);
+  const [views] = await Promise.all([writeWithVarve(), makeTopics(template)]);
+  await dumped('clean', path.join(work, 'clean'), views.clean);
+  const cut = path.join(work, 'killed-cut');
+  copy(path.join(work, 'killed'), cut);
+  cutPreparedBytes(cut);
+  await dumped('killed', cut, views.killed, true);
+  await dumped('recovered', path.join(work, 'recovered'), views.killed);
   for (const stop of /** @type {const} */ (['clean', 'killed'])) {
-    await dumped(stop, path.join(work, stop), views[stop], stop === 'killed');
     const fromKafka = await serveWithKafka(stop, template, views[stop]);
     await takeOver(stop, path.join(template, `${stop}-data`), fromKafka);
   }
@@ -132,8 +148,9 @@ async function writeWithVarve() {
   }
   expectSame('commits after SIGKILL', killed.groups[GROUP], committed);
   await broker.end();
-  say(`varve: ${counted(killed)}, after SIGKILL`);
-  return { views: { clean, killed } };
+  copy(data, path.join(work, 'recovered'));
+  say(`varve: ${counted(killed)}, recovered after SIGKILL`);
+  return { clean, killed };
 }
 
 /** @returns an offset of each partition that was acknowledged, near its end */
@@ -180,9 +197,9 @@ async function makeTopics(/** @type {string} */ directory) {
 }
 
 /**
- * @param {string} what @param {string} data @param {View} seen @param {boolean} unclean
+ * @param {string} what @param {string} data @param {View} seen @param {boolean} [unclean]
  */
-async function dumped(what, data, seen, unclean) {
+async function dumped(what, data, seen, unclean = false) {
   const directories = NAMES.map((name) => ({
     directory: path.join(data, name),
     gaps: name.startsWith(OFFSETS_TOPIC),
@@ -262,7 +279,7 @@ async function takeOver(stop, kafkas, seen) {
   await producer.send({ topic: 'orders', messages: recordsFrom(50_000, 100) });
   const after = await view(broker.java);
   await broker.end();
-  await dumped(`${stop}, taken over`, data, after, false);
+  await dumped(`${stop}, taken over`, data, after);
   // The second start takes nothing over: it goes on.
   broker = await varve(directory, SETTINGS);
   expectSameView(`${stop}: started again`, await view(broker.java), after);
@@ -273,6 +290,24 @@ async function takeOver(stop, kafkas, seen) {
 function copy(/** @type {string} */ from, /** @type {string} */ to) {
   mkdirSync(to);
   for (const name of NAMES) cpSync(path.join(from, name), path.join(to, name), { recursive: true });
+}
+
+/**
+ * The zeros that a killed process had prepared for its next batches. A broker's recovery removes them; DumpLogSegments
+ * gives up at them, in a log that Kafka preallocated too.
+ */
+function cutPreparedBytes(/** @type {string} */ data) {
+  for (const name of NAMES) {
+    for (const file of readdirSync(path.join(data, name)).filter((one) => one.endsWith('.log'))) {
+      const log = path.join(data, name, file);
+      const bytes = readFileSync(log);
+      let end = 0;
+      while (end + BATCH_OVERHEAD <= bytes.length && bytes.readInt32BE(end + 8) > 0)
+        end += BATCH_OVERHEAD + bytes.readInt32BE(end + 8);
+      if (end < bytes.length && bytes.subarray(end).every((byte) => byte === 0))
+        truncateSync(log, end);
+    }
+  }
 }
 
 function offsetsBytes(/** @type {string} */ data) {
