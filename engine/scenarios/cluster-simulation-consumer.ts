@@ -2,8 +2,6 @@ import { KafkaError } from '../protocol/error-codes.js';
 import type { SimulatedClient } from './cluster-simulation-client.js';
 import type { Ledger, PartitionHistory } from './cluster-simulation-ledger.js';
 
-const FETCH_WAIT_MS = 300;
-
 /**
  * Reads from a partition's leader, one fetch after another, each from where the last one ended.
  * Resolves with the next position: `position` when nothing came.
@@ -14,6 +12,7 @@ export async function fetchOnce(
   topic: string,
   partition: number,
   position: number,
+  maxWaitMs = 300,
 ): Promise<number> {
   const known = client.known(topic);
   const leader = client.leader(topic, partition);
@@ -27,7 +26,7 @@ export async function fetchOnce(
   let answer: { errorCode: number; records: Buffer | null } | null = null;
   try {
     const { responses } = await client.call(leader.leaderId, 'Fetch', version, {
-      maxWaitMs: FETCH_WAIT_MS,
+      maxWaitMs,
       minBytes: 1,
       maxBytes: 1024 * 1024,
       isolationLevel: client.random.pick([0, 1]),
@@ -41,7 +40,7 @@ export async function fetchOnce(
               partition,
               currentLeaderEpoch: leader.leaderEpoch,
               fetchOffset: position,
-              partitionMaxBytes: client.random.pick([200, 5000, 1024 * 1024]),
+              partitionMaxBytes: client.random.pick([200, 5000, 50_000, 1024 * 1024]),
             },
           ],
         },

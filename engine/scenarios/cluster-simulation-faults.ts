@@ -51,7 +51,9 @@ export class Faults {
       broker.fs.faults.clear();
       broker.fs.capacityBytes = Number.POSITIVE_INFINITY;
     }
-    if (controller.process === null) await controller.start(false);
+    // Cold where nothing else runs either.
+    const isDark = brokers.every((broker) => !broker.isUp);
+    if (controller.process === null) await controller.start(isDark);
     else controller.process.resume();
     for (const broker of brokers) {
       if (!broker.isUp) void broker.start();
@@ -127,6 +129,9 @@ export class Faults {
           if (controller.process === null) this.#background(controller.start(false));
         });
         return;
+      case 'blackout':
+        this.#blackOut(forMs);
+        return;
       case 'clock-jump': {
         const ms = random.pick([-60_000, -1000, 1000, 60_000]);
         world.trace(`the clock jumps by ${ms}`);
@@ -171,6 +176,25 @@ export class Faults {
       // A controller that dies now does not answer.
       controller.process?.onDeath(restart);
     } else this.#restartLater(broker, forMs);
+  }
+
+  /** What started controller and brokers is gone, and they with it; everything comes back, in any order. */
+  #blackOut(forMs: number): void {
+    const { brokers, controller, ledger, world } = this.#cluster;
+    if (controller.controller === null) return;
+    world.trace('blackout');
+    controller.crash(this.#random.chance(0.5));
+    for (const broker of this.#random.shuffle([...brokers])) {
+      if (this.#random.chance(0.4) && ledger.survivesWithout(broker.brokerId)) {
+        ledger.powerFailed(broker.brokerId);
+        broker.powerFail();
+      } else broker.kill();
+    }
+    world.timers.after(forMs, () => {
+      if (controller.process !== null) return;
+      this.#background(controller.start(true));
+      for (const broker of brokers) this.#restartLater(broker, this.#random.below(2000));
+    });
   }
 
   #restartLater(broker: SimulatedBroker, forMs: number): void {

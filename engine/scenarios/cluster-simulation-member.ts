@@ -64,6 +64,8 @@ export class GroupLedger {
 
   /** `floor` is what had been acknowledged when the request was sent. */
   fetched(partition: string, floor: number, offset: number, who: string): void {
+    // What one has seen, the next must see, though whoever committed it may not have been told.
+    if (offset >= 0) this.acknowledged(partition, offset);
     if (offset >= floor) return;
     const what = `${who} found ${offset} for ${partition} of ${this.group}, committed was ${floor}`;
     this.#world.violate('committed offsets do not go back', what);
@@ -107,6 +109,13 @@ export class SimulatedMember {
 
   get name(): string {
     return this.#o.client.name;
+  }
+
+  /** For messages. */
+  get describe(): string {
+    const positions = [...this.#positions].map(([partition, offset]) => `${partition}@${offset}`);
+    const state = this.#isBehind ? 'to be committed' : 'committed';
+    return `${this.name} generation ${this.#generation} at b${this.#coordinator} has ${positions} ${state}`;
   }
 
   leave(): void {
@@ -281,9 +290,11 @@ export class SimulatedMember {
     let beatAtMs = world.nowMs + heartbeatMs;
     while (client.isAlive && !this.#isLeaving) {
       let moved = false;
+      // Each partition has its own request: one without records must not hold up the others.
+      const waitMs = this.#partitions().length > 1 ? 30 : 300;
       for (const partition of this.#partitions()) {
         const position = this.#positions.get(partition) ?? 0;
-        const next = await fetchOnce(client, ledger, topic, partition, position);
+        const next = await fetchOnce(client, ledger, topic, partition, position, waitMs);
         if (!client.isAlive) return;
         this.#positions.set(partition, next);
         moved ||= next !== position;
@@ -329,9 +340,8 @@ export class SimulatedMember {
       for (const [i, partition] of missing.entries()) {
         const row = rows.find(({ partitionIndex }) => partitionIndex === partition);
         const offset = row?.committedOffset ?? -1;
-        if (this.#o.keepsOffsets()) {
-          group.fetched(`${topic}/${partition}`, floors[i]!, offset, this.name);
-        }
+        const floor = this.#o.keepsOffsets() ? floors[i]! : -1;
+        group.fetched(`${topic}/${partition}`, floor, offset, this.name);
         this.#positions.set(partition, Math.max(0, offset));
       }
       return true;

@@ -6,6 +6,7 @@ import { KafkaError } from '../protocol/error-codes.js';
 import { Following } from '../replication/following.js';
 import { LeaderState } from '../replication/leader-state.js';
 import { Producing } from '../replication/producing.js';
+import { Replica } from '../replication/replica.js';
 import { ReplicaManager } from '../replication/replica-manager.js';
 import type { FetchOptions, ProduceOptions, ProducePartition } from '../replication/types.js';
 
@@ -165,6 +166,19 @@ export const MUTATIONS: readonly Mutation[] = [
             const brokerEpoch =
               this.image.brokers.get(brokerId)?.brokerEpoch ?? request.brokerEpoch;
             return original.call(this, { ...request, brokerId, brokerEpoch, changes });
+          },
+      ),
+  },
+  {
+    name: 'a leader takes requests of any leader epoch',
+    rules: [],
+    apply: () =>
+      replaced(
+        Replica.prototype,
+        'leaderLog',
+        (original) =>
+          function leaderLog(this: Replica) {
+            return original.call(this, -1);
           },
       ),
   },

@@ -13,6 +13,7 @@ export const FAULTS = [
   'slow',
   'disk',
   'controller-crash',
+  'blackout',
   'clock-jump',
   'elect-preferred',
   'reassign',

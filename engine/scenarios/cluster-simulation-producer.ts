@@ -15,6 +15,8 @@ export interface ProducerOptions {
   readonly inFlight: number;
   readonly pauseMs: number;
   readonly valueBytes: number;
+  /** False: what it is told of its records is not held against anything. Default true. */
+  readonly isChecked?: boolean;
 }
 
 interface Sent {
@@ -52,7 +54,7 @@ export class SimulatedProducer {
   constructor(options: ProducerOptions) {
     this.#options = options;
     const { acks, client } = options;
-    this.name = `${acks === 1 ? '~' : ''}${client.name}`;
+    this.name = `${acks === 1 || options.isChecked === false ? '~' : ''}${client.name}`;
   }
 
   /** Everything sent is acknowledged, and nothing more comes. */
@@ -186,13 +188,17 @@ export class SimulatedProducer {
       const code = answer?.errorCode ?? KafkaError.NETWORK_EXCEPTION;
       if (answer !== null && code === KafkaError.NONE) {
         this.#isKnown = true;
-        ledger.acknowledgedBy(history, answer.baseOffset, batch.values);
+        if (this.#options.isChecked !== false) {
+          ledger.acknowledgedBy(history, answer.baseOffset, batch.values);
+        }
       } else if (code === KafkaError.DUPLICATE_SEQUENCE_NUMBER) {
         // Kafka's producer takes this as success without an offset.
       } else {
         // A deposed leader that does not know it yet may lack what was acknowledged since.
         const isDeposed = leader.leaderEpoch < ledger.leaderEpochOf(history);
-        if (!isDeposed) this.#refused(history, code, left.length === 0, batch);
+        if (!isDeposed && this.#options.isChecked !== false) {
+          this.#refused(history, code, left.length === 0, batch);
+        }
         left.push(batch);
       }
     }

@@ -262,6 +262,8 @@ class Simulation {
         inFlight: 2,
         pauseMs: 50,
         valueBytes: 10,
+        // Requests name the topic, which may be another one of that name when they arrive.
+        isChecked: false,
       });
       this.#start(producer.run());
       await world.sleep(random.below(2000));
@@ -362,12 +364,15 @@ class Simulation {
 
   #groupLag(): string | null {
     const count = this.#cluster.image?.topics.get(TOPIC)?.partitions.length ?? 0;
-    for (const { ledger } of this.#groups) {
+    for (const [group, { ledger }] of this.#groups.entries()) {
       for (let partition = 0; partition < count; partition += 1) {
         const end = this.#endOf(TOPIC, partition);
         const committed = ledger.committed.get(`${TOPIC}/${partition}`) ?? 0;
-        if (committed < end)
-          return `${ledger.group} ${TOPIC}-${partition} at ${committed} of ${end}`;
+        if (committed >= end) continue;
+        const members = this.#members
+          .filter((its) => its.group === group && its.client.isAlive)
+          .map(({ member }) => member.describe);
+        return `${ledger.group} ${TOPIC}-${partition} at ${committed} of ${end}: ${members}`;
       }
     }
     return null;
