@@ -184,8 +184,9 @@ export class Faults {
     if (controller.controller === null) return;
     world.trace('blackout');
     controller.crash(this.#random.chance(0.5));
+    const hasPower = this.#random.chance(0.7);
     for (const broker of this.#random.shuffle([...brokers])) {
-      if (this.#random.chance(0.4) && ledger.survivesWithout(broker.brokerId)) {
+      if (!hasPower && this.#random.chance(0.4) && ledger.survivesWithout(broker.brokerId)) {
         ledger.powerFailed(broker.brokerId);
         broker.powerFail();
       } else broker.kill();

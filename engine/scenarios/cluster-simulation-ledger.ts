@@ -161,7 +161,7 @@ export class Ledger {
 
   /** All brokers and partitions, as they are at this moment. */
   inspect(): void {
-    this.#followIsr();
+    this.followIsr();
     for (const broker of this.#brokers) {
       const { node, process } = broker;
       if (node === null || process === null) continue;
@@ -268,8 +268,8 @@ export class Ledger {
     return verified;
   }
 
-  /** An ISR whose members have all lost power in it may have lost anything. */
-  #followIsr(): void {
+  /** To be called with each version of the metadata: an ISR whose members have all lost power in it may have lost anything. */
+  followIsr(): void {
     const image = this.#image();
     if (image === null || image.version === this.#lastVersion) return;
     this.#lastVersion = image.version;
@@ -332,7 +332,7 @@ export class Ledger {
       }
     }
     this.#lastVersion = -1;
-    this.#followIsr();
+    this.followIsr();
   }
 
   leads(brokerId: number, topic: string, topicId: string, partition: number, epoch: number): void {

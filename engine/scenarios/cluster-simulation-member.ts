@@ -289,7 +289,6 @@ export class SimulatedMember {
     if (this.#givesUp) return;
     let beatAtMs = world.nowMs + heartbeatMs;
     while (client.isAlive && !this.#isLeaving) {
-      let moved = false;
       // Each partition has its own request: one without records must not hold up the others.
       const waitMs = this.#partitions().length > 1 ? 30 : 300;
       for (const partition of this.#partitions()) {
@@ -297,13 +296,12 @@ export class SimulatedMember {
         const next = await fetchOnce(client, ledger, topic, partition, position, waitMs);
         if (!client.isAlive) return;
         this.#positions.set(partition, next);
-        moved ||= next !== position;
+        this.#isBehind ||= next !== position;
         if (world.nowMs >= beatAtMs) {
           if (!(await this.#beat())) return;
           beatAtMs = world.nowMs + heartbeatMs;
         }
       }
-      this.#isBehind ||= moved;
       if (this.#isBehind && !(await this.#commit())) return;
       if (this.#partitions().length === 0) await client.sleep(heartbeatMs);
       if (world.nowMs >= beatAtMs) {

@@ -107,6 +107,7 @@ export class SimulatedCluster {
       this.world.timers.after(INSPECT_EVERY_MS, inspect);
     };
     inspect();
+    this.world.afterEvent = () => this.ledger.followIsr();
   }
 
   /** Asks the controller directly; null: it is not there, or refuses for now. */

@@ -44,6 +44,8 @@ export class SimulatedWorld {
   #instantEvents = 0;
   #failure: Error | null = null;
   #lines: string[] = [];
+  /** Called after each event, before the promises that it settles. */
+  afterEvent: () => void = () => undefined;
 
   constructor(seed: number, print: ((line: string) => void) | null = null) {
     this.seed = seed;
@@ -168,5 +170,6 @@ export class SimulatedWorld {
     }
     this.#events += 1;
     this.timers.runNext();
+    this.afterEvent();
   }
 }
