@@ -1,14 +1,12 @@
-import { BrokerLife } from '../broker/broker-life.js';
 import { ReplicatedOffsets } from '../broker/replicated-offsets.js';
-import { Controller } from '../cluster/controller.js';
 import { ProducerState } from '../log/producer-state.js';
 import { KafkaError } from '../protocol/error-codes.js';
 import { Following } from '../replication/following.js';
 import { LeaderState } from '../replication/leader-state.js';
 import { Producing } from '../replication/producing.js';
-import { Replica } from '../replication/replica.js';
 import { ReplicaManager } from '../replication/replica-manager.js';
 import type { FetchOptions, ProduceOptions, ProducePartition } from '../replication/types.js';
+import type { Plan } from './cluster-simulation-plan.js';
 
 /*
  * Rules broken on purpose, by changing the classes while a test runs: what the simulation must find. Nothing of the
@@ -20,8 +18,8 @@ export interface Mutation {
   readonly name: string;
   /** What may show first. */
   readonly rules: readonly string[];
-  /** First seed to look at. Default 1. */
-  readonly from?: number;
+  /** What seeds are changed to, where it would take many of them as they are. */
+  readonly adjust?: (plan: Plan) => Plan;
   /** Breaks it; returns what mends it. */
   apply(): () => void;
 }
@@ -138,52 +136,16 @@ export const MUTATIONS: readonly Mutation[] = [
       ),
   },
   {
-    name: 'the controller does not fence a leader of before',
-    rules: ['the ISR has what is committed'],
-    apply: () =>
-      replaced(
-        Controller.prototype,
-        'alterPartitions',
-        (original) =>
-          function alterPartitions(this: Controller, request) {
-            const changes = request.changes.map((change) => {
-              const state = this.image.topicById(change.topicId)?.partitions[change.partition];
-              if (state === undefined) return change;
-              const { leaderEpoch, partitionEpoch } = state;
-              const isAsIfNew = state.leader !== request.brokerId;
-              const leader = this.image.brokers.get(state.leader);
-              const newIsr =
-                isAsIfNew &&
-                leader !== undefined &&
-                !change.newIsr.some((m) => m.brokerId === state.leader)
-                  ? [...change.newIsr, leader]
-                  : change.newIsr;
-              return { ...change, leaderEpoch, partitionEpoch, newIsr };
-            });
-            const [first] = changes;
-            const state = first && this.image.topicById(first.topicId)?.partitions[first.partition];
-            const brokerId = changes.length === 1 && state ? state.leader : request.brokerId;
-            const brokerEpoch =
-              this.image.brokers.get(brokerId)?.brokerEpoch ?? request.brokerEpoch;
-            return original.call(this, { ...request, brokerId, brokerEpoch, changes });
-          },
-      ),
-  },
-  {
-    name: 'a leader takes requests of any leader epoch',
-    rules: [],
-    apply: () =>
-      replaced(
-        Replica.prototype,
-        'leaderLog',
-        (original) =>
-          function leaderLog(this: Replica) {
-            return original.call(this, -1);
-          },
-      ),
-  },
-  {
     name: 'a commit of offsets is answered before it is stored',
+    adjust: (plan) => ({
+      ...plan,
+      groups: [
+        { members: 3, assignor: 'range', isStatic: false },
+        { members: 2, assignor: 'sticky', isStatic: false },
+      ],
+      faults: ['isolate', 'kill', 'cut', 'pause', 'member-dies'],
+      faultEveryMs: 300,
+    }),
     rules: ['committed offsets do not go back'],
     apply: () =>
       replaced(
@@ -210,32 +172,6 @@ export const MUTATIONS: readonly Mutation[] = [
       ),
   },
   {
-    name: 'a coordinator serves what it has loaded before that is committed',
-    rules: ['committed offsets do not go back'],
-    apply: () =>
-      replaced(
-        ReplicatedOffsets.prototype,
-        'waitForHighWatermark',
-        () =>
-          async function waitForHighWatermark() {
-            return undefined;
-          },
-      ),
-  },
-  {
-    name: 'a broker that lost power says that it stopped cleanly',
-    rules: ['the ISR has what is committed', 'no acknowledged record is lost'],
-    apply: () =>
-      replaced(
-        BrokerLife.prototype,
-        'register',
-        (original) =>
-          function register(this: BrokerLife, endpoint) {
-            return original.call(this, endpoint, true);
-          },
-      ),
-  },
-  {
     name: 'sequences of idempotent producers are not looked at',
     rules: ['no duplicates and the order kept'],
     apply: () =>
@@ -245,20 +181,6 @@ export const MUTATIONS: readonly Mutation[] = [
         () =>
           function check() {
             return null;
-          },
-      ),
-  },
-  {
-    // The simulation found it in this engine.
-    name: 'a truncation to the last roll keeps what is known of producers behind it',
-    rules: ['producers finish', 'no acknowledged record is lost'],
-    apply: () =>
-      replaced(
-        ProducerState.prototype,
-        'truncateTo',
-        (original) =>
-          function truncateTo(this: ProducerState, offset) {
-            return offset === 0 ? true : original.call(this, offset);
           },
       ),
   },

@@ -1,17 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type SimulationFailure, simulateCluster } from './cluster-simulation.js';
+import { simulateCluster } from './cluster-simulation.js';
 import { seedsFrom, simulationCampaign } from './cluster-simulation-campaign.js';
-import { MUTATIONS } from './cluster-simulation-mutations.js';
 
 /*
  * The whole thin layer, simulated. `npm run test:simulation` runs ten thousand seeds, this some of the same.
  */
 
 /** Runs that are short enough for every test run. */
-const SEEDS = 200;
+const SEEDS = 120;
 const FIRST_SEED = 100_001;
-/** Seeds in which a broken rule must show. */
-const MUTANT_SEEDS = 40;
 
 describe('a simulated cluster', () => {
   it('gives the same run for the same seed', async () => {
@@ -32,22 +29,4 @@ describe('a simulated cluster', () => {
     expect(totals.generations).toBeGreaterThan(SEEDS / 2);
     expect(totals.faults.size).toBeGreaterThan(15);
   });
-});
-
-describe('a broken rule is found:', () => {
-  for (const { name, apply, rules, from = 1 } of MUTATIONS) {
-    it(name, { timeout: 300_000 }, async () => {
-      const mend = apply();
-      try {
-        const { failures, runs } = await simulationCampaign(seedsFrom(from, MUTANT_SEEDS));
-        expect(failures.map(({ rule }) => rule)).toHaveLength(1);
-        const [failure] = failures as [SimulationFailure];
-        expect(rules).toContain(failure.rule);
-        expect(failure.message).toContain(`--seed ${failure.seed}`);
-        expect(runs).toBeLessThanOrEqual(MUTANT_SEEDS);
-      } finally {
-        mend();
-      }
-    });
-  }
 });

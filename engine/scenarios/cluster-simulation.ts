@@ -6,6 +6,7 @@ import { Faults } from './cluster-simulation-faults.js';
 import { GroupLedger, SimulatedMember } from './cluster-simulation-member.js';
 import { type Plan, planOf } from './cluster-simulation-plan.js';
 import { SimulatedProducer } from './cluster-simulation-producer.js';
+import { GroupWatcher } from './cluster-simulation-watcher.js';
 import { SimulatedCluster } from './cluster-simulation-world.js';
 
 const TOPIC = 't';
@@ -149,6 +150,14 @@ class Simulation {
     for (const [i, spec] of groups.entries()) {
       this.#groups.push({ ledger: new GroupLedger(this.#world, `g${i}`), spec });
       for (let slot = 0; slot < spec.members; slot += 1) this.#addMember(i, slot);
+      const watcher = new GroupWatcher({
+        client: this.#newClient('w', false),
+        group: this.#groups[i]!.ledger,
+        topic: TOPIC,
+        termOf: (brokerId) => this.#coordinatorship(`g${i}`, brokerId),
+        keepsOffsets: () => this.#keepsOffsets(),
+      });
+      this.#start(watcher.run());
     }
     const watch = (): void => {
       if (this.#isOver) return;
@@ -198,7 +207,7 @@ class Simulation {
       sessionTimeoutMs: 1500,
       rebalanceTimeoutMs: 1500,
       heartbeatMs: 400,
-      keepsOffsets: () => this.#keeps(OFFSETS_TOPIC) && this.#keeps(TOPIC),
+      keepsOffsets: () => this.#keepsOffsets(),
     });
     this.#members.push({ member, client, group, slot });
     this.#start(member.run());
@@ -214,6 +223,22 @@ class Simulation {
         if (!isThere) this.#addMember(group, slot);
       }
     }
+  }
+
+  /** Of a broker that leads the group's partition and knows it. */
+  #coordinatorship(group: string, brokerId: number): string | null {
+    const { node } = this.#cluster.broker(brokerId);
+    if (node === null) return null;
+    const partition = node.groups.partitionFor(group);
+    const state = this.#cluster.image?.partition(OFFSETS_TOPIC, partition);
+    const epoch = node.partition(OFFSETS_TOPIC, partition)?.leaderEpoch ?? -1;
+    if (state === undefined || state.leader !== brokerId || state.leaderEpoch !== epoch)
+      return null;
+    return `${partition}/${epoch}`;
+  }
+
+  #keepsOffsets(): boolean {
+    return this.#keeps(OFFSETS_TOPIC) && this.#keeps(TOPIC);
   }
 
   #keeps(topic: string): boolean {
