@@ -28,8 +28,11 @@ export class PartitionHistory {
   readonly #numbers = new Map<string, number>();
   /** Acknowledged with acks=all and not seen below a high watermark yet, by offset. */
   readonly promised = new Map<number, string>();
-  /** Members of the ISR that lost power in it. */
-  readonly tainted = new Set<number>();
+  /**
+   * Replicas that lost power, and the broker epoch of that life. One that is not in the ISR may be on its way into it,
+   * until it has registered again.
+   */
+  readonly tainted = new Map<number, number>();
   /** Why records may be lost here, or null: an unclean election, or an ISR that lost power as a whole. */
   lossy: string | null = null;
 
@@ -277,7 +280,10 @@ export class Ledger {
       const { tainted } = history;
       if (tainted.size === 0) continue;
       const isr = image.topicById(history.topicId)?.partitions[history.partition]?.isr ?? [];
-      for (const id of tainted) if (!isr.includes(id)) tainted.delete(id);
+      for (const [id, epoch] of tainted) {
+        const isNewLife = (image.brokers.get(id)?.brokerEpoch ?? -1) > epoch;
+        if (isNewLife && !isr.includes(id)) tainted.delete(id);
+      }
       if (isr.length > 0 && isr.every((id) => tainted.has(id))) {
         this.giveUp(history, `all of its ISR ${isr} lost power`);
       }
@@ -325,10 +331,11 @@ export class Ledger {
   powerFailed(brokerId: number): void {
     const image = this.#image();
     if (image === null) return;
+    const epoch = image.brokers.get(brokerId)?.brokerEpoch ?? -1;
     for (const topic of image.topics.values()) {
-      for (const [partition, { isr }] of topic.partitions.entries()) {
-        if (!isr.includes(brokerId)) continue;
-        this.history(topic.name, topic.topicId, partition).tainted.add(brokerId);
+      for (const [partition, { replicas }] of topic.partitions.entries()) {
+        if (!replicas.includes(brokerId)) continue;
+        this.history(topic.name, topic.topicId, partition).tainted.set(brokerId, epoch);
       }
     }
     this.#lastVersion = -1;

@@ -1,3 +1,4 @@
+import { assert } from '../assert.js';
 import type { RequestContext } from '../broker/request-handler.js';
 import { VarveError } from '../errors.js';
 import {
@@ -29,6 +30,7 @@ export interface ClientOptions {
 interface Pending {
   readonly api: ApiName;
   readonly version: number;
+  readonly correlationId: number;
   readonly resolve: (body: never) => void;
   readonly reject: (error: Error) => void;
   cancelTimeout: () => void;
@@ -135,10 +137,12 @@ class Link {
     const network = this.#network;
     const { clientId, timeoutMs } = this.#options;
     network.requests += 1;
-    const header = { correlationId: this.#correlationId++, clientId };
+    const correlationId = this.#correlationId++;
+    const header = { correlationId, clientId };
     const frame = Buffer.concat(encodeRequest(api, version, header, body)).subarray(LENGTH_BYTES);
     return new Promise((resolve, reject) => {
-      const pending: Pending = { api, version, resolve, reject, cancelTimeout: () => undefined };
+      const cancelTimeout = () => undefined;
+      const pending: Pending = { api, version, correlationId, resolve, reject, cancelTimeout };
       pending.cancelTimeout = this.#from.process.timers.after(timeoutMs, () =>
         this.giveUp(`no answer to ${api} in ${timeoutMs} ms`),
       );
@@ -224,9 +228,11 @@ class Link {
     this.#lastAnswerMs = this.#network.send(this.#to, this.#from.host, this.#lastAnswerMs, () =>
       this.#from.process.deliver(() => {
         if (this.isBroken) return;
-        const { api, version, resolve, cancelTimeout } = this.#waiting.shift()!;
+        const { api, version, correlationId, resolve, cancelTimeout } = this.#waiting.shift()!;
         cancelTimeout();
-        const answer = decodeResponse(api, version, bytes).body;
+        const decoded = decodeResponse(api, version, bytes);
+        assert(decoded.correlationId === correlationId, 'answers come in the order of requests');
+        const answer = decoded.body;
         resolve({ answer, memory: bytes } as never);
       }),
     );

@@ -17,8 +17,9 @@ export class SimulatedProcess {
   readonly #set = new Map<() => void, string>();
   readonly #onDeath: (() => void)[] = [];
   #isAlive = true;
-  /** What happened while it was stopped; null: it is running. */
+  /** What happened while it was stopped and has not run yet; null: nothing, and it runs. */
   #held: (() => void)[] | null = null;
+  #isPaused = false;
 
   constructor(world: SimulatedWorld, name: string) {
     this.world = world;
@@ -31,7 +32,7 @@ export class SimulatedProcess {
   }
 
   get isPaused(): boolean {
-    return this.#held !== null;
+    return this.#isPaused;
   }
 
   /** Set and neither fired nor cancelled. */
@@ -74,20 +75,35 @@ export class SimulatedProcess {
   }
 
   pause(): void {
-    if (this.#isAlive) this.#held ??= [];
+    if (!this.#isAlive) return;
+    this.#isPaused = true;
+    this.#held ??= [];
   }
 
   resume(): void {
-    const held = this.#held;
-    if (held === null) return;
-    this.#held = null;
-    // Each on its own, as the event loop would take them.
-    for (const run of held) this.world.timers.after(0, () => this.deliver(run));
+    if (this.#held === null || this.#isPaused === false) return;
+    this.#isPaused = false;
+    this.#drain();
+  }
+
+  /** One after the other, as the event loop would take them; what comes meanwhile comes after them. */
+  #drain(): void {
+    this.world.timers.after(0, () => {
+      if (this.#isPaused) return;
+      const run = this.#held?.shift();
+      if (run === undefined) {
+        this.#held = null;
+        return;
+      }
+      this.#drain();
+      run();
+    });
   }
 
   kill(): void {
     if (!this.#isAlive) return;
     this.#isAlive = false;
+    this.#isPaused = false;
     this.#held = null;
     for (const cancel of this.#set.keys()) cancel();
     this.#set.clear();
