@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs';
+import { engineTarget } from './embedded/engine.js';
+import { rawTarget } from './embedded/raw.js';
+import type { Target } from './embedded/target.js';
 import { parseArguments } from './options.js';
 import { createProgress } from './progress.js';
 import { renderReport } from './report.js';
 import { defaultResultPath, serializeResult, writeResult } from './result-file.js';
 import { runSuite } from './suite.js';
-import { engineTarget } from './targets/engine.js';
-import { rawTarget } from './targets/raw.js';
-import type { Target } from './targets/target.js';
 import { cleanUpOnSignals } from './temp-directory.js';
 
 const TARGETS: readonly Target[] = [engineTarget, rawTarget];

@@ -1,4 +1,4 @@
-import type { Durability } from './targets/target.js';
+import type { Durability } from './embedded/target.js';
 
 /** The knobs that are crossed. A new knob is a new axis here and a field of `Cell`. */
 export interface Axes {

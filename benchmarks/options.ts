@@ -2,8 +2,8 @@ import { statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { DURABILITIES, type Durability } from './embedded/target.js';
 import { PRESETS, type PresetName, type Settings } from './settings.js';
-import { DURABILITIES, type Durability } from './targets/target.js';
 
 /** What the command line asked for. */
 export interface BenchRequest {

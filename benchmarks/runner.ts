@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { OpenTarget, ReadTotals, Target } from './embedded/target.js';
 import { Latencies, type LatencySummary } from './latency.js';
 import type { Cell } from './matrix.js';
-import type { OpenTarget, ReadTotals, Target } from './targets/target.js';
 import { createTempDirectory, removeTempDirectory } from './temp-directory.js';
 import type { Workload } from './workload.js';
 

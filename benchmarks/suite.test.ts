@@ -3,14 +3,14 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { rawTarget } from './embedded/raw.js';
+import type { OpenTarget, Target } from './embedded/target.js';
 import { crossAxes } from './matrix.js';
 import { renderReport } from './report.js';
 import { parseResult, ResultFormatError, serializeResult, writeResult } from './result-file.js';
 import { runCell, VerificationError } from './runner.js';
 import { PRESETS, type Settings } from './settings.js';
 import { runSuite } from './suite.js';
-import { rawTarget } from './targets/raw.js';
-import type { OpenTarget, Target } from './targets/target.js';
 import { prepareWorkload } from './workload.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'varve-suite-test-'));

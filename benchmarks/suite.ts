@@ -1,4 +1,5 @@
 import { type Calibration, calibrate } from './calibration.js';
+import { LOST_IN_A_CRASH, type Target } from './embedded/target.js';
 import { describeEnvironment, type Environment } from './environment.js';
 import { Latencies, type LatencySummary } from './latency.js';
 import { type Limits, limitsOf } from './limits.js';
@@ -8,7 +9,6 @@ import { createRandom, shuffled } from './random.js';
 import { type RunFigures, runCell } from './runner.js';
 import type { Settings } from './settings.js';
 import { type Estimate, estimate } from './stats.js';
-import { LOST_IN_A_CRASH, type Target } from './targets/target.js';
 import { createTempDirectory, removeTempDirectory } from './temp-directory.js';
 import { meanBatchBytes, prepareWorkload, type Workload } from './workload.js';
 

@@ -1,3 +1,5 @@
+import type { ReadTotals } from './embedded/target.js';
+import type { RecordInput } from './embedded/varve.js';
 import type { Cell } from './matrix.js';
 import {
   createFileSource,
@@ -5,8 +7,6 @@ import {
   type PayloadSource,
   type SizeSpread,
 } from './payload.js';
-import type { ReadTotals } from './targets/target.js';
-import type { RecordInput } from './targets/varve.js';
 
 /** Batches made before the clock starts; a run appends them round and round. */
 export interface Workload {

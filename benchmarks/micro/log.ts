@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openEngineLog, scanBatches } from '../embedded/engine.js';
+import type { PartitionLog } from '../embedded/varve.js';
 import { createRandom } from '../random.js';
-import { openEngineLog, scanBatches } from '../targets/engine.js';
-import type { PartitionLog } from '../targets/varve.js';
 import { encodeBatch, makeRecords, SHAPES, type Shape, shapeName } from './batches.js';
 import { expectEqual, type MicroGroup, type MicroTask } from './task.js';
 

@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { openEngineLog } from '../embedded/engine.js';
+import { FramedFile, framedBytes } from '../embedded/framed-file.js';
+import { GroupCommit } from '../embedded/group-commit.js';
 import { count } from '../report.js';
-import { openEngineLog } from '../targets/engine.js';
-import { FramedFile, framedBytes } from '../targets/framed-file.js';
-import { GroupCommit } from '../targets/group-commit.js';
 import { makeRecordBatches, makeValues } from './material.js';
 import { alternate, type RowContext, ratioOutcome, type SpeedRow } from './row.js';
 

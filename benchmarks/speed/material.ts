@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { openEngineLog } from '../embedded/engine.js';
+import { type PartitionLog, type RecordInput, sizeInBytes } from '../embedded/varve.js';
 import { createGenerator } from '../payload.js';
-import { openEngineLog } from '../targets/engine.js';
-import { type PartitionLog, type RecordInput, sizeInBytes } from '../targets/varve.js';
 
 /** Distinct batches, so that no run writes the same bytes again and again. */
 const POOL = 16;

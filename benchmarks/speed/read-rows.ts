@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
+import { readValues, scanBatches } from '../embedded/engine.js';
+import { type PartitionLog, sizeInBytes } from '../embedded/varve.js';
 import { createRandom } from '../random.js';
 import { count, micros, rate } from '../report.js';
 import { quantile } from '../stats.js';
-import { readValues, scanBatches } from '../targets/engine.js';
-import { type PartitionLog, sizeInBytes } from '../targets/varve.js';
 import { buildLog, FIRST_TIMESTAMP_MS } from './material.js';
 import { alternate, type Outcome, ratioOutcome, type SpeedRow, turn, valueOutcome } from './row.js';
 

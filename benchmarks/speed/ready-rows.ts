@@ -2,10 +2,10 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { crc32c } from '@node-rs/crc32';
+import { openEngineLog } from '../embedded/engine.js';
+import type { PartitionLog } from '../embedded/varve.js';
 import { rate } from '../report.js';
 import { median } from '../stats.js';
-import { openEngineLog } from '../targets/engine.js';
-import type { PartitionLog } from '../targets/varve.js';
 import { makeReadyBatches } from './material.js';
 import {
   alternate,

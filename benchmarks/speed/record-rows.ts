@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { openEngineLog } from '../embedded/engine.js';
+import type { RecordInput } from '../embedded/varve.js';
 import { count, rate } from '../report.js';
-import { openEngineLog } from '../targets/engine.js';
-import type { RecordInput } from '../targets/varve.js';
 import { makeRecordBatches } from './material.js';
 import {
   alternate,

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openEngineLog, scanBatches } from '../embedded/engine.js';
+import { sizeInBytes } from '../embedded/varve.js';
 import { rate } from '../report.js';
-import { openEngineLog, scanBatches } from '../targets/engine.js';
-import { sizeInBytes } from '../targets/varve.js';
 import { anonymousBytes } from './memory.js';
 import { type Outcome, ratioOutcome, type SpeedRow, valueOutcome } from './row.js';
 

@@ -1,52 +1,113 @@
-import type { RecordInput } from './varve.js';
+import type { LoadConnection } from '../load/plan.js';
+import type { Cell } from '../model/knobs.js';
+import type {
+  Crash,
+  Failover,
+  MachineUsage,
+  ProcessUsage,
+  Rebalance,
+  Recovery,
+  TargetInfo,
+} from '../model/result.js';
 
 /**
- * What an append waits for before the next one of its partition is sent:
- * `none`: the bytes are in the page cache. `end`: the same, and one flush of everything at the end,
- * inside the timer. `batch`: every batch is on disk (fdatasync).
+ * Something that can be measured. Adding one is one file in this folder and its line in `index.ts`.
+ * A target is opened once for all cells that share `openKey`, and holds nothing after `close`.
  */
-export type Durability = 'none' | 'end' | 'batch';
-export const DURABILITIES: readonly Durability[] = ['none', 'end', 'batch'];
-
-/** What the engine promises at each durability: what a crash would lose. */
-export const LOST_IN_A_CRASH: Readonly<Record<Durability, string>> = {
-  none: 'process dies: nothing; power fails: what the kernel has not written yet',
-  end: 'process dies: nothing; power fails: what was appended since the last flush',
-  batch: 'nothing that was acknowledged',
-};
-
-/** Something that can be benchmarked. A network target implements the same two interfaces. */
 export interface Target {
+  /** As people name it: `cluster`, `kafka://127.0.0.1:9092`. */
   readonly name: string;
-  open(options: OpenOptions): Promise<OpenTarget>;
+  /** The same cell with every knob that means nothing here at its default, so that a matrix does not measure it twice. */
+  normal(cell: Cell): Cell;
+  /** Why this cell makes no sense here (a knob that it cannot turn), or null. Shown as it is, with the value and the limit. */
+  refusal(cell: Cell): string | null;
+  /** Cells with equal keys can share what `open` started. */
+  openKey(cell: Cell): string;
+  open(options: OpenTargetOptions): Promise<OpenTarget>;
 }
 
-export interface OpenOptions {
-  /** An empty directory of its own. */
+export interface OpenTargetOptions {
+  /** Of the first cell; others with the same `openKey` follow. */
+  readonly cell: Cell;
+  /** A new empty directory of its own, removed by the caller after `close`. */
   readonly directory: string;
-  readonly partitions: number;
-  /** The largest batch that will be appended, in bytes of record values. */
-  readonly largestBatchBytes: number;
-  readonly largestBatchRecords: number;
+  readonly onEvent?: (text: string) => void;
+  readonly signal: AbortSignal;
 }
 
 export interface OpenTarget {
-  /** Settings the target runs with, for the result file. */
-  readonly settings: Readonly<Record<string, string | number | boolean>>;
-  /** Appends one batch; when it returns the batch is in the page cache. */
-  append(partition: number, records: readonly RecordInput[]): void;
-  /** Appends one batch; resolves when it survives power loss. */
-  appendDurable(partition: number, records: readonly RecordInput[]): Promise<void>;
-  /** Resolves when everything appended survives power loss. */
-  flush(): Promise<void>;
-  /** Reads a partition from its start, every record value as a view. */
-  read(partition: number): Promise<ReadTotals>;
+  readonly info: TargetInfo;
+  /** Makes the topic of a cell; resolves when every partition has a leader and all its replicas are in sync. */
+  prepare(cell: Cell, topic: string): Promise<PreparedTopic>;
+  /** After an error: is it still usable for the next cell? */
+  isUsable(): Promise<boolean>;
   close(): Promise<void>;
 }
 
-export interface ReadTotals {
-  readonly records: number;
-  readonly valueBytes: number;
-  /** Sum of first and last byte of each value: cheap, and wrong bytes show. */
-  readonly checksum: number;
+/** What is there for one run of one cell. */
+export interface PreparedTopic {
+  readonly topic: string;
+  /** How load processes reach it. */
+  readonly connection: LoadConnection;
+  /** Starts to count what the target's processes use; `stop` gives what was used since. Load processes are not in it. */
+  startUsage(): Promise<UsageMeter>;
+  /** What the cell's experiment does; null: this target cannot. Called while load is on, in the middle of the window. */
+  readonly disturb: Disturbance | null;
+  /** Deletes the topic and its data. */
+  remove(): Promise<void>;
 }
+
+export interface UsageMeter {
+  stop(): Promise<Usage>;
+}
+
+export interface Usage {
+  readonly processes: readonly ProcessUsage[];
+  readonly machine: MachineUsage | null;
+  /** Calls of fsync and fdatasync; null where they are not counted. */
+  readonly syncs: number | null;
+}
+
+/** What a run gives to an experiment: acknowledgements as they come. */
+export interface LoadView {
+  /** Monotonic nanoseconds (CLOCK_MONOTONIC) of acknowledgements of partition 0, since the last call. */
+  takeAcknowledgements(): readonly number[];
+  /** Acknowledged records of every partition, up to now: [partition] = number of records. Sequence numbers have no gaps. */
+  acknowledgedRecords(): Promise<readonly number[]>;
+  /** Ends the load now, before the window is over. */
+  stopLoad(): Promise<void>;
+}
+
+export interface DisturbanceOutcome {
+  readonly failover?: Failover;
+  readonly crash?: Crash;
+  readonly recovery?: Recovery;
+  readonly rebalance?: Rebalance;
+}
+
+export type Disturbance = (view: LoadView, signal: AbortSignal) => Promise<DisturbanceOutcome>;
+
+/** A target or a load that cannot go on: code for machines, message for people with the value, the limit, what to do. */
+export class BenchError extends Error {
+  readonly code: BenchErrorCode;
+
+  constructor(code: BenchErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'BenchError';
+    this.code = code;
+  }
+}
+
+export type BenchErrorCode =
+  | 'INVALID_KNOB'
+  | 'INVALID_SUITE'
+  | 'INVALID_PAYLOAD'
+  | 'INVALID_RESULT'
+  | 'TARGET_UNREACHABLE'
+  | 'AUTHENTICATION_FAILED'
+  | 'TARGET_FAILED'
+  | 'DISK_FULL'
+  | 'CLIENT_MISSING'
+  | 'LOAD_FAILED'
+  | 'TIMED_OUT'
+  | 'INTERRUPTED';
