@@ -1,3 +1,5 @@
+export { BenchError, type BenchErrorCode } from '../model/bench-error.js';
+
 import type { LoadConnection } from '../load/plan.js';
 import type { Cell } from '../model/knobs.js';
 import type {
@@ -86,28 +88,3 @@ export interface DisturbanceOutcome {
 }
 
 export type Disturbance = (view: LoadView, signal: AbortSignal) => Promise<DisturbanceOutcome>;
-
-/** A target or a load that cannot go on: code for machines, message for people with the value, the limit, what to do. */
-export class BenchError extends Error {
-  readonly code: BenchErrorCode;
-
-  constructor(code: BenchErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'BenchError';
-    this.code = code;
-  }
-}
-
-export type BenchErrorCode =
-  | 'INVALID_KNOB'
-  | 'INVALID_SUITE'
-  | 'INVALID_PAYLOAD'
-  | 'INVALID_RESULT'
-  | 'TARGET_UNREACHABLE'
-  | 'AUTHENTICATION_FAILED'
-  | 'TARGET_FAILED'
-  | 'DISK_FULL'
-  | 'CLIENT_MISSING'
-  | 'LOAD_FAILED'
-  | 'TIMED_OUT'
-  | 'INTERRUPTED';
