@@ -1,5 +1,7 @@
+import { build, decodeFromCompressedBase64 } from 'hdr-histogram-js';
 import { expect, test } from 'vitest';
-import { Latencies } from './latency.js';
+import { Latencies, mergeLatencies } from './latency.js';
+import { createRandom } from './random.js';
 
 test('percentiles come from every sample, in microseconds', () => {
   const latencies = new Latencies();
@@ -28,4 +30,50 @@ test('a sample of seconds is kept, and no samples is null', () => {
   expect(latencies.summary()).toBeNull();
   latencies.recordMs(90_000);
   expect(latencies.summary()?.maxUs).toBeGreaterThan(89.9e6);
+});
+
+test('counted in bulk is recorded one by one: the same buckets as the histogram itself', () => {
+  const latencies = new Latencies();
+  const reference = build({
+    bitBucketSize: 64,
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: 3600e9,
+    numberOfSignificantValueDigits: 3,
+  });
+  const random = createRandom(7);
+  const edges = [0, 1, 2047, 2048, 2049, 4095, 4096, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 3600e9];
+  const drawn = Array.from({ length: 2000 }, () => Math.floor(2 ** (random.next() * 41)));
+  for (const ns of [...edges, ...drawn]) {
+    latencies.recordNs(ns, 3);
+    reference.recordValueWithCount(ns, 3);
+  }
+  const encoded = latencies.encoded();
+  expect(encoded?.count).toBe(reference.totalCount);
+  const back = decodeFromCompressedBase64(encoded?.histogram ?? '', 64);
+  for (let percentile = 0; percentile <= 100; percentile += 0.5) {
+    expect(back.getValueAtPercentile(percentile)).toBe(reference.getValueAtPercentile(percentile));
+  }
+  expect((encoded?.maxUs ?? 0) / 3600e6).toBeCloseTo(1, 2);
+});
+
+test('encoded histograms of several processes merge into what one would have recorded', () => {
+  const [first, second, both] = [new Latencies(), new Latencies(), new Latencies()];
+  for (let us = 1; us <= 500; us++) {
+    first.recordNs(us * 1000, 2);
+    second.recordNs(us * 50_000, 1);
+    both.recordNs(us * 1000, 2);
+    both.recordNs(us * 50_000, 1);
+  }
+  expect(mergeLatencies([first.encoded(), null, second.encoded()])).toEqual(both.encoded());
+  expect(mergeLatencies([null])).toBeNull();
+});
+
+test('a summary can be taken in between, and a cleared one starts again', () => {
+  const latencies = new Latencies();
+  latencies.recordNs(1000, 1);
+  expect(latencies.summary()?.count).toBe(1);
+  latencies.recordNs(3000, 1);
+  expect(latencies.encoded()?.meanUs).toBeCloseTo(2, 1);
+  latencies.clear();
+  expect(latencies.encoded()).toBeNull();
 });
