@@ -9,8 +9,8 @@ const MUTANT_SEEDS = 60;
 const MORE_SEEDS = 100;
 const FIRST_SEED = 200_001;
 
-// Left open: seed 200001 finds a broker in the ISR with less than is committed; product or watcher, it is not known yet.
-it.skip(`nothing is broken in ${MORE_SEEDS} other runs`, { timeout: 300_000 }, async () => {
+// The first of them: a broker loses power when the controller has taken it into the ISR and nobody knows that yet.
+it(`nothing is broken in ${MORE_SEEDS} other runs`, { timeout: 300_000 }, async () => {
   const totals = await simulationCampaign(seedsFrom(FIRST_SEED, MORE_SEEDS));
   expect(totals.failures.map(({ message }) => message)).toEqual([]);
   expect(totals.runs).toBe(MORE_SEEDS);
