@@ -11,17 +11,18 @@ export const MAX_CELLS = 5000;
 
 /** Every combination, in the order of the knobs; cells that are there twice are measured once. */
 export function crossAxes(axes: Axes): Cell[] {
+  const names = KNOB_NAMES.filter((name) => axes[name] !== undefined);
+  const size = names.reduce((product, name) => product * (axes[name]?.length ?? 1), 1);
+  if (size > MAX_CELLS) {
+    throw new BenchError(
+      'INVALID_KNOB',
+      `the matrix has more than ${MAX_CELLS} cells, ${size}: give fewer values, or split it`,
+    );
+  }
   let cells: Partial<Cell>[] = [{}];
-  for (const name of KNOB_NAMES) {
-    const values = axes[name];
-    if (values === undefined) continue;
+  for (const name of names) {
+    const values: readonly Cell[typeof name][] = axes[name] ?? [];
     cells = cells.flatMap((cell) => values.map((value) => ({ ...cell, [name]: value })));
-    if (cells.length > MAX_CELLS) {
-      throw new BenchError(
-        'INVALID_KNOB',
-        `the matrix has more than ${MAX_CELLS} cells: give fewer values, or split it`,
-      );
-    }
   }
   return cells.map((cell) => cellSchema.parse(cell));
 }
