@@ -1,0 +1,130 @@
+import { statfsSync } from 'node:fs';
+import type { BrokerConnection } from '../load/plan.js';
+import type { Cell } from '../model/knobs.js';
+import type { TargetInfo } from '../model/result.js';
+import { clusterRefusal, experimentRefusal, withoutUnused } from './cell-rules.js';
+import { ClusterAdmin } from './cluster-admin.js';
+import { limitFor, makeTopic, type ReadyTopic } from './cluster-prepare.js';
+import { waitForDataGone } from './cluster-topic.js';
+import type { LocalBrokers } from './local-brokers.js';
+import { type WatchedProcess, watchUsage } from './process-usage.js';
+import type {
+  Disturbance,
+  OpenTarget,
+  OpenTargetOptions,
+  PreparedTopic,
+  Target,
+  UsageMeter,
+} from './target.js';
+
+export interface LocalClusterTargetOptions {
+  readonly name: string;
+  start(options: OpenTargetOptions): Promise<LocalBrokers>;
+}
+
+/** Brokers that are started for the run: as many as the cell says, shared by all cells with that many. */
+export function localClusterTarget({ name, start }: LocalClusterTargetOptions): Target {
+  return {
+    name,
+    normal: withoutUnused,
+    refusal: (cell) => clusterRefusal(cell, cell.brokers) ?? experimentRefusal(cell),
+    openKey: ({ brokers }) => `${name} of ${brokers}`,
+    async open(options) {
+      const brokers = await start(options);
+      try {
+        return new OpenLocalCluster(name, brokers, options);
+      } catch (error) {
+        await brokers.close();
+        throw error;
+      }
+    },
+  };
+}
+
+/** Removing a topic means deleting its files, which may be many gigabytes. */
+const REMOVE_LIMIT_MS = 60_000;
+const ANSWER_LIMIT_MS = 2_000;
+
+class OpenLocalCluster implements OpenTarget {
+  readonly info: TargetInfo;
+  readonly #brokers: LocalBrokers;
+  readonly #options: OpenTargetOptions;
+  readonly #connection: BrokerConnection;
+  readonly #admin: ClusterAdmin;
+  readonly #count: number;
+
+  constructor(name: string, brokers: LocalBrokers, options: OpenTargetOptions) {
+    const { software, settings, addresses } = brokers;
+    this.#brokers = brokers;
+    this.#options = options;
+    this.#count = addresses.length;
+    this.#connection = { kind: 'brokers', bootstrap: addresses, tls: null, sasl: null };
+    this.#admin = new ClusterAdmin(this.#connection, options.signal);
+    this.info = { name, software, brokers: addresses.length, settings: { ...settings } };
+  }
+
+  async prepare(cell: Cell, topic: string): Promise<PreparedTopic> {
+    const { bavail, bsize } = statfsSync(this.#options.directory);
+    const freeBytes = bavail * bsize;
+    const ready = await makeTopic(this.#admin, this.#connection, { cell, topic, freeBytes });
+    return {
+      topic,
+      connection: this.#connection,
+      startUsage: async () => this.#startUsage(ready),
+      disturb: this.#disturbance(cell),
+      remove: () => this.#remove(cell, topic),
+    };
+  }
+
+  /** All brokers run, are in service and answer. */
+  async isUsable(): Promise<boolean> {
+    const running = this.#brokers.processes().filter(({ brokerId }) => brokerId !== null);
+    if (running.length < this.#count) return false;
+    try {
+      const body = { topics: [], allowAutoTopicCreation: false };
+      const answers = await Promise.all(
+        this.#brokers.addresses.map((address) =>
+          this.#admin.askBroker(address, 'Metadata', body, ANSWER_LIMIT_MS),
+        ),
+      );
+      return answers.every(({ brokers }) => brokers.length === this.#count);
+    } catch {
+      return false;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#admin.close();
+    await this.#brokers.close();
+  }
+
+  async #startUsage(topic: ReadyTopic): Promise<UsageMeter> {
+    const leads = new Map<number, number>();
+    const holds = new Map<number, number>();
+    for (const { leader, replicas } of topic.places) {
+      leads.set(leader, (leads.get(leader) ?? 0) + 1);
+      for (const id of replicas) holds.set(id, (holds.get(id) ?? 0) + 1);
+    }
+    const watch = watchUsage(() =>
+      this.#brokers.processes().map(
+        (its): WatchedProcess => ({
+          ...its,
+          leaders: its.brokerId === null ? null : (leads.get(its.brokerId) ?? 0),
+          replicas: its.brokerId === null ? null : (holds.get(its.brokerId) ?? 0),
+        }),
+      ),
+    );
+    return { stop: async () => ({ ...watch.stop(), syncs: null }) };
+  }
+
+  #disturbance(_cell: Cell): Disturbance | null {
+    return null;
+  }
+
+  async #remove(cell: Cell, topic: string): Promise<void> {
+    const limitMs = REMOVE_LIMIT_MS + limitFor(cell);
+    await this.#admin.deleteTopic(topic, limitMs);
+    const directories = this.#brokers.addresses.map((_, i) => this.#brokers.dataDirectory(i + 1));
+    await waitForDataGone(topic, directories, limitMs);
+  }
+}

@@ -1,0 +1,39 @@
+import type { SimulatedConnection } from '../load/plan.js';
+import { withoutUnused } from './cell-rules.js';
+import { watchUsage } from './process-usage.js';
+import type { Target } from './target.js';
+
+/** A service whose properties are known, inside the load processes: for tests of the suite's own honesty. */
+export function simulatedTarget(connection: SimulatedConnection): Target {
+  return {
+    name: 'simulated',
+    normal: withoutUnused,
+    refusal: ({ experiment }) =>
+      experiment === 'load'
+        ? null
+        : `experiment is ${experiment}, target is simulated: there is nothing to kill. Take target cluster`,
+    openKey: () => 'simulated',
+    async open() {
+      return {
+        info: {
+          name: 'simulated',
+          software: 'simulated',
+          brokers: 0,
+          settings: { ...connection, stallAtMs: connection.stallAtMs ?? -1 },
+        },
+        prepare: async (_cell, topic) => ({
+          topic,
+          connection,
+          async startUsage() {
+            const watch = watchUsage(() => []);
+            return { stop: async () => ({ ...watch.stop(), syncs: null }) };
+          },
+          disturb: null,
+          remove: async () => undefined,
+        }),
+        isUsable: async () => true,
+        close: async () => undefined,
+      };
+    },
+  };
+}

@@ -1,0 +1,186 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
+import { packageRoot } from '../environment.js';
+import type {
+  FromSupervisor,
+  SupervisorOptions,
+  SupervisorOrder,
+  ToSupervisor,
+} from './cluster-messages.js';
+import { withDeadline } from './deadline.js';
+import { diskFull, isDiskFull } from './errors.js';
+import { LastWords } from './last-words.js';
+import type { LocalBrokers, TargetProcess } from './local-brokers.js';
+import { varveVersion } from './software.js';
+import { BenchError } from './target.js';
+
+export interface StartClusterOptions {
+  readonly brokers: number;
+  readonly directory: string;
+  readonly settings: Readonly<Record<string, string | number | boolean>>;
+  readonly signal: AbortSignal;
+}
+
+const START_LIMIT_MS = 60_000;
+const ORDER_LIMIT_MS = 90_000;
+/** Closing a cluster may wait 30 s for a broker before it is killed. */
+const CLOSE_LIMIT_MS = 45_000;
+
+/** Compiled, whatever runs this file: a test runner does not reach into child processes. */
+const programOf = (name: string): string =>
+  join(packageRoot(), 'dist', 'benchmarks', 'targets', name);
+
+/** A varve cluster of its own: a supervisor's process and one for each broker. */
+export class VarveCluster implements LocalBrokers {
+  readonly software = `varve ${varveVersion()}`;
+  readonly settings: StartClusterOptions['settings'];
+  #addresses: readonly string[] = [];
+  readonly #directory: string;
+  readonly #child: ChildProcess;
+  readonly #pids = new Map<number, number>();
+  /** Ended brokers, too: what is killed when the supervisor cannot be asked. */
+  readonly #orders = new Map<number, (problem: string | null) => void>();
+  readonly #words = new LastWords();
+  readonly #exited: Promise<void>;
+  #hasExited = false;
+  #nextOrder = 1;
+  #closing: Promise<void> | null = null;
+
+  private constructor({ brokers, directory, settings }: StartClusterOptions) {
+    this.settings = settings;
+    this.#directory = join(directory, 'cluster');
+    const options: SupervisorOptions = { brokers, directory: this.#directory, config: settings };
+    this.#child = fork(programOf('cluster-supervisor.js'), [JSON.stringify(options)], {
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.#words.listenTo(this.#child.stderr);
+    this.#exited = new Promise((resolve) => {
+      const over = (): void => {
+        this.#hasExited = true;
+        for (const settle of this.#orders.values()) settle('the supervisor is gone');
+        resolve();
+      };
+      this.#child.once('exit', over);
+      this.#child.once('error', over);
+    });
+    this.#child.on('message', (message: FromSupervisor) => {
+      if (message.kind === 'process') {
+        if (message.pid === null) this.#pids.delete(message.brokerId);
+        else this.#pids.set(message.brokerId, message.pid);
+      } else if (message.kind === 'done') {
+        this.#orders.get(message.id)?.(message.problem);
+      }
+    });
+  }
+
+  /** @throws BenchError TARGET_FAILED with what keeps it from starting, DISK_FULL, INTERRUPTED; nothing is left running. */
+  static async start(options: StartClusterOptions): Promise<VarveCluster> {
+    const cluster = new VarveCluster(options);
+    try {
+      const limit = { limitMs: START_LIMIT_MS, what: 'the cluster', signal: options.signal };
+      await withDeadline(cluster.#ready(), limit);
+      return cluster;
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+  }
+
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+
+  processes(): TargetProcess[] {
+    const { pid } = this.#child;
+    const brokers = [...this.#pids].map(([brokerId, pid]) => ({
+      role: 'broker' as const,
+      id: `broker ${brokerId}`,
+      pid,
+      brokerId,
+    }));
+    brokers.sort((a, b) => a.brokerId - b.brokerId);
+    if (pid === undefined || this.#hasExited) return brokers;
+    return [...brokers, { role: 'supervisor', id: 'supervisor', pid, brokerId: null }];
+  }
+
+  dataDirectory(brokerId: number): string {
+    return join(this.#directory, `broker-${brokerId}`);
+  }
+
+  kill(brokerIds: readonly number[]): Promise<void> {
+    return this.#order({ kind: 'kill', brokerIds });
+  }
+
+  stop(brokerId: number): Promise<void> {
+    return this.#order({ kind: 'stop', brokerId });
+  }
+
+  start(brokerIds: readonly number[]): Promise<void> {
+    return this.#order({ kind: 'start', brokerIds });
+  }
+
+  lastWords(): string {
+    return this.#words.text;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#child.on('message', (message: FromSupervisor) => {
+        if (message.kind === 'ready') {
+          this.#addresses = message.addresses;
+          resolve();
+        } else if (message.kind === 'failed') {
+          const text = `the cluster did not start: ${message.message}`;
+          if (message.code === 'DISK_FULL') reject(diskFull(text));
+          else reject(new BenchError('TARGET_FAILED', `${text} [${message.code}]`));
+        }
+      });
+      this.#exited.then(() => {
+        reject(new BenchError('TARGET_FAILED', `the cluster did not start: ${this.#words.text}`));
+      });
+    });
+  }
+
+  async #order(order: SupervisorOrder): Promise<void> {
+    if (this.#hasExited) throw new BenchError('TARGET_FAILED', 'the supervisor is gone');
+    const id = this.#nextOrder;
+    this.#nextOrder += 1;
+    const message: ToSupervisor = { id, order };
+    const done = new Promise<string | null>((resolve) => {
+      this.#orders.set(id, resolve);
+      this.#child.send(message, (error) => {
+        if (error !== null) resolve(error.message);
+      });
+    });
+    const limit = { limitMs: ORDER_LIMIT_MS, what: `${order.kind} of a broker`, signal: null };
+    const problem = await withDeadline(done, limit).finally(() => this.#orders.delete(id));
+    if (problem === null) return;
+    if (isDiskFull(new Error(problem))) throw diskFull(problem);
+    throw new BenchError('TARGET_FAILED', `${order.kind} of a broker: ${problem}`);
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#hasExited) this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#killAll(), CLOSE_LIMIT_MS);
+    await this.#exited;
+    clearTimeout(timer);
+  }
+
+  /** Brokers end with their supervisor, but one that hangs would not. */
+  #killAll(): void {
+    for (const pid of this.#pids.values()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    this.#child.kill('SIGKILL');
+  }
+}
