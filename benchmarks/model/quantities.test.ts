@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BenchError } from '../targets/target.js';
+import { BenchError } from './bench-error.js';
 import { parseByteRate, parseBytes, parseCount, parseDuration, parseFactor } from './quantities.js';
 import { byteRateText, bytesText, changeText, countText, microsText, percentText } from './text.js';
 

@@ -1,4 +1,4 @@
-import { BenchError } from '../targets/target.js';
+import { BenchError } from './bench-error.js';
 
 /**
  * Quantities as people write them: `50MB/s`, `1KiB`, `20ms`, `3x`. One spelling for the command line, suite files and the
