@@ -95,9 +95,7 @@ function consumedOf(
 }
 
 function mergedOf(summaries: readonly (LatencySummary | null)[]): LatencySummary | null {
-  return mergeLatencies(
-    summaries.filter((summary) => summary !== null).map(({ histogram }) => histogram),
-  );
+  return mergeLatencies(summaries);
 }
 
 function processOf(load: LoadResult, cell: Cell): ProcessUsage {
