@@ -2,7 +2,9 @@ import type { ClusterOptions } from '../../engine/index.js';
 
 /* What the suite and the process that runs a varve cluster say to each other, over Node's channel. */
 
-export type SupervisorOptions = Required<Pick<ClusterOptions, 'brokers' | 'directory' | 'config'>>;
+export type SupervisorOptions = Required<
+  Pick<ClusterOptions, 'brokers' | 'directory' | 'config' | 'nodeFlags'>
+>;
 
 export type SupervisorOrder =
   | { readonly kind: 'kill'; readonly brokerIds: readonly number[] }

@@ -15,6 +15,12 @@ export const RUN_SETTINGS = {
 /** Brokers of varve as processes of this machine. */
 export const clusterTarget: Target = localClusterTarget({
   name: 'cluster',
-  start: ({ cell, directory, signal }) =>
-    VarveCluster.start({ brokers: cell.brokers, directory, settings: RUN_SETTINGS, signal }),
+  start: ({ cell, directory, nodeFlags = {}, signal }) =>
+    VarveCluster.start({
+      brokers: cell.brokers,
+      directory,
+      settings: RUN_SETTINGS,
+      nodeFlags,
+      signal,
+    }),
 });

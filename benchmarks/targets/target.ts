@@ -34,6 +34,8 @@ export interface OpenTargetOptions {
   /** A new empty directory of its own, removed by the caller after `close`. */
   readonly directory: string;
   readonly onEvent?: (text: string) => void;
+  /** Flags of Node for the processes of brokers, by their ids: a profiler. Only of brokers that are started for the run. */
+  readonly nodeFlags?: Readonly<Record<number, readonly string[]>>;
   readonly signal: AbortSignal;
 }
 

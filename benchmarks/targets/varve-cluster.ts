@@ -18,6 +18,8 @@ export interface StartClusterOptions {
   readonly brokers: number;
   readonly directory: string;
   readonly settings: Readonly<Record<string, string | number | boolean>>;
+  /** Of the processes of brokers, by their ids. */
+  readonly nodeFlags: Readonly<Record<number, readonly string[]>>;
   readonly signal: AbortSignal;
 }
 
@@ -46,10 +48,15 @@ export class VarveCluster implements LocalBrokers {
   #nextOrder = 1;
   #closing: Promise<void> | null = null;
 
-  private constructor({ brokers, directory, settings }: StartClusterOptions) {
+  private constructor({ brokers, directory, settings, nodeFlags }: StartClusterOptions) {
     this.settings = settings;
     this.#directory = join(directory, 'cluster');
-    const options: SupervisorOptions = { brokers, directory: this.#directory, config: settings };
+    const options: SupervisorOptions = {
+      brokers,
+      directory: this.#directory,
+      config: settings,
+      nodeFlags,
+    };
     this.#child = fork(programOf('cluster-supervisor.js'), [JSON.stringify(options)], {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

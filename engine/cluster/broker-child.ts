@@ -39,6 +39,8 @@ export interface BrokerChildOptions {
   readonly brokerId: number;
   /** The compiled program of a broker's process. */
   readonly entry: string;
+  /** Flags of Node for the process. */
+  readonly nodeFlags: readonly string[];
   /** Asked for when the broker starts. */
   readonly controller: () => ControllerPort;
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -154,13 +156,13 @@ export class BrokerChild {
   }
 
   #fork(): ChildProcess {
-    const { brokerId, entry, onEvent, onExit, clock } = this.#options;
+    const { brokerId, entry, nodeFlags, onEvent, onExit, clock } = this.#options;
     this.#state = 'starting';
     this.#hasBegun = false;
     this.#startedAtMs = clock.monotonic();
     // Nothing of this process's own flags, such as a debugger's port, is for its brokers.
     const child = fork(entry, [], {
-      execArgv: [],
+      execArgv: [...nodeFlags],
       env: brokerEnvironment(),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

@@ -61,6 +61,21 @@ function isAlive(pid: number): boolean {
 const pidsOf = (cluster: Cluster) => cluster.status().brokers.map(({ pid }) => pid as number);
 
 describe('Cluster', () => {
+  it.runIf(process.platform === 'linux')(
+    'nodeFlags are of the broker they are for, in every life of its process, and of no other',
+    async () => {
+      const cluster = await start({ brokers: 2, nodeFlags: { 2: ['--title=flagged'] } });
+      const flagsOf = (index: number): string => {
+        const { pid } = cluster.status().brokers[index]!;
+        return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+      };
+      expect(flagsOf(0)).not.toBe('flagged');
+      expect(flagsOf(1)).toBe('flagged');
+      await cluster.restartBroker(2);
+      expect(flagsOf(1)).toBe('flagged');
+    },
+  );
+
   it('a leader killed under load: nothing acknowledged is lost, and every copy is the same', async () => {
     const cluster = await start();
     const client = clientOf(cluster);

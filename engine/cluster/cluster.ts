@@ -43,6 +43,11 @@ export interface ClusterOptions {
   readonly onEvent?: (event: ClusterEvent) => void;
   /** The compiled program of a broker's process. Default: the one beside this file. */
   readonly entry?: string;
+  /**
+   * Flags of Node for the processes of brokers, by their ids: a profiler, a heap limit. Default: none, and none of this
+   * process's own either.
+   */
+  readonly nodeFlags?: Readonly<Record<number, readonly string[]>>;
   /** How long an asked broker may take to end before it is killed. Default 30,000. */
   readonly stopTimeoutMs?: number;
   /** How long a dead broker stays dead, at first and at most: twice as long each time. Default 100 and 10,000. */
@@ -269,10 +274,11 @@ export class Cluster {
     options: ClusterOptions,
     config: Readonly<Record<string, SettingValue>>,
   ): BrokerChild {
-    const { directory, entry, racks, onEvent = () => undefined } = options;
+    const { directory, entry, nodeFlags, racks, onEvent = () => undefined } = options;
     return new BrokerChild({
       brokerId,
       entry: entry ?? fileURLToPath(new URL('./broker-process.js', import.meta.url)),
+      nodeFlags: nodeFlags?.[brokerId] ?? [],
       controller: () => this.controller,
       clock: { monotonic: () => performance.now() },
       timers: systemTimers,
