@@ -63,3 +63,19 @@ describe('payload file', () => {
     expect(() => createFileSource(path)).toThrow('has no line');
   });
 });
+
+test.each([0, 0.5, 0.9, 1])(
+  'values of compressibility %f shrink by about so much',
+  (compressibility) => {
+    const values = createGenerator({
+      recordBytes: 1024,
+      spread: 'exact',
+      seed: 3,
+      compressibility,
+    }).values(64);
+    const packed = gzipSync(Buffer.concat(values));
+    const share = packed.length / (64 * 1024);
+    expect(share).toBeGreaterThan((1 - compressibility) * 0.95);
+    expect(share).toBeLessThan(1 - compressibility + 0.06);
+  },
+);

@@ -16,6 +16,8 @@ export interface GeneratorOptions {
   readonly recordBytes: number;
   readonly spread: SizeSpread;
   readonly seed: number;
+  /** Share of a value that is the same in every value, 0 (random bytes) to 1; null, the default: log-like text. */
+  readonly compressibility?: number | null;
 }
 
 /**
@@ -25,8 +27,10 @@ export interface GeneratorOptions {
  */
 export function createGenerator(options: GeneratorOptions): PayloadSource {
   const random = createRandom(options.seed);
+  const { compressibility = null } = options;
+  const what = compressibility === null ? 'log events' : `bytes, ${compressibility} of them alike`;
   return {
-    description: `generated log events, ${options.spread} ${options.recordBytes} B, seed ${options.seed}`,
+    description: `generated ${what}, ${options.spread} ${options.recordBytes} B, seed ${options.seed}`,
     values(count) {
       const sizes: number[] = [];
       let totalBytes = 0;
@@ -39,7 +43,8 @@ export function createGenerator(options: GeneratorOptions): PayloadSource {
       let start = 0;
       return sizes.map((bytes) => {
         const value = slab.subarray(start, start + bytes);
-        value.write(event(bytes, random), 'latin1');
+        if (compressibility === null) value.write(event(bytes, random), 'latin1');
+        else fillBytes(value, compressibility, random);
         start += bytes;
         return value;
       });
@@ -70,6 +75,28 @@ function drawSize({ recordBytes, spread }: GeneratorOptions, random: Random): nu
   // The product of a few uniform draws is skewed like real record sizes: many small, a few large.
   const factor = 0.25 + 1.5 * random.next() * (random.next() + 0.5);
   return Math.max(1, Math.round(recordBytes * Math.min(4, factor)));
+}
+
+/** Every so many bytes the part that is alike and the part that is random take turns. */
+const STRIPE_BYTES = 256;
+const ALIKE_SEED = 1;
+const ALIKE = ((): Buffer => {
+  const bytes = Buffer.alloc(STRIPE_BYTES);
+  fillRandom(bytes, createRandom(ALIKE_SEED));
+  return bytes;
+})();
+
+function fillBytes(value: Buffer, compressibility: number, random: Random): void {
+  for (let start = 0; start < value.length; start += STRIPE_BYTES) {
+    const stripe = value.subarray(start, start + STRIPE_BYTES);
+    const alike = Math.round(stripe.length * compressibility);
+    ALIKE.copy(stripe, 0, 0, alike);
+    fillRandom(stripe.subarray(alike), random);
+  }
+}
+
+function fillRandom(bytes: Buffer, random: Random): void {
+  for (let at = 0; at < bytes.length; at++) bytes[at] = random.below(256);
 }
 
 const LEVELS = ['INFO', 'INFO', 'INFO', 'INFO', 'WARN', 'ERROR', 'DEBUG'];

@@ -6,7 +6,8 @@ import type { LatencySummary, Tick } from '../model/result.js';
  *
  * parent: `plan` -> child: `ready` (connected, everything encoded) -> parent: `start` with the times of the window on the
  * clock that all processes share -> child: `progress` four times a second -> child: `done`, or `failed` at any time.
- * `stop` ends the load early: `done` follows. The channel's end ends the child.
+ * `stop` ends the load early: `done` follows. Consumers go on until they are told to `stop`, which is when all producers
+ * are done: then they read what is in the log and end. The channel's end ends the child.
  */
 
 /** How to reach what is measured. */
@@ -77,7 +78,7 @@ export interface LoadPlan {
   readonly index: number;
   /** Processes of this role (consumers: in the group). */
   readonly of: number;
-  /** Consumers: which group, from 0. */
+  /** Consumers: which group, from 0. `reading: catch-up` has one more process, index 0 of group `cell.groups`. */
   readonly group: number;
   readonly cell: Cell;
   readonly topic: string;
@@ -87,6 +88,14 @@ export interface LoadPlan {
   readonly rateBytesPerSecond: number | null;
   /** Every record carries its partition's sequence number, so that losses and doubles can be counted: experiments. */
   readonly isNumbered: boolean;
+}
+
+/**
+ * The reader beside the groups: it reads everything from the start, again and again, and has no latency. Its records are no
+ * consumer's of the cell.
+ */
+export function isCatchUp(plan: LoadPlan): boolean {
+  return plan.cell.reading === 'catch-up' && plan.group === plan.cell.groups;
 }
 
 /** CLOCK_MONOTONIC in nanoseconds (`process.hrtime`), the same clock in every process of a machine. */
@@ -122,7 +131,10 @@ export type FromLoad =
   | { readonly type: 'done'; readonly result: LoadResult }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };
 
-/** What one load process measured. Only what was sent (or read) inside the window is in it. */
+/**
+ * What one load process measured. Only records that were due (or were read) inside the window are in it. What is under way
+ * when the window ends is awaited, and counts by when it was due.
+ */
 export interface LoadResult {
   readonly role: 'producer' | 'consumer';
   readonly index: number;
@@ -147,7 +159,7 @@ export interface LoadResult {
   /** Producers: publish; consumers: end to end in `corrected`, `service` null. */
   readonly corrected: LatencySummary | null;
   readonly service: LatencySummary | null;
-  /** Ten parts of the window, records of this process. */
+  /** Ten parts of the window, records of this process: when they were acknowledged, or read. */
   readonly ticks: readonly Tick[];
   /** Engine: the window's records read back and compared, after it. */
   readonly readBack: {
@@ -155,6 +167,6 @@ export interface LoadResult {
     readonly bytes: number;
     readonly seconds: number;
   } | null;
-  /** Numbered loads: acknowledged (producers) or read (consumers) records by partition. */
+  /** Acknowledged (producers) or read (consumers) records by partition, from the start of the load to its end. */
   readonly byPartition: readonly number[];
 }

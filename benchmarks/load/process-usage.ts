@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { NS_PER_MS, nowNs } from './clock.js';
+import type { Window } from './window.js';
+
+const US_PER_SECOND = 1e6;
+const KIB = 1024;
+
+/** Processor time of this process over the window, taken by timers at its ends. */
+export class ProcessUsage {
+  readonly #timers: NodeJS.Timeout[];
+  #from: NodeJS.CpuUsage | null = null;
+  #used: NodeJS.CpuUsage | null = null;
+
+  constructor(window: Window) {
+    this.#timers = [
+      setTimeout(() => {
+        this.#from = process.cpuUsage();
+      }, untilMs(window.fromNs)),
+      setTimeout(() => this.end(), untilMs(window.plannedToNs)),
+    ];
+  }
+
+  /** The window is over, perhaps early. */
+  end(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    if (this.#from !== null) this.#used ??= process.cpuUsage(this.#from);
+  }
+
+  get userSeconds(): number {
+    return (this.#used?.user ?? 0) / US_PER_SECOND;
+  }
+
+  get systemSeconds(): number {
+    return (this.#used?.system ?? 0) / US_PER_SECOND;
+  }
+}
+
+/** The most memory that this process has had. */
+export function peakRssBytes(): number {
+  if (process.platform === 'linux') {
+    const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'));
+    if (match !== null) return Number(match[1]) * KIB;
+  }
+  return process.resourceUsage().maxRSS * KIB;
+}
+
+export function untilMs(ns: number): number {
+  return Math.max(0, (ns - nowNs()) / NS_PER_MS);
+}

@@ -1,0 +1,138 @@
+import { usesBatchStamps } from './batch.js';
+import { BatchPool, MAX_REQUEST_BYTES } from './batch-pool.js';
+import { NS_PER_MS, nowNs } from './clock.js';
+import { ClosedLoop, KeyedClosedLoop } from './closed-loop.js';
+import type { Driver } from './driver.js';
+import { Keys } from './keys.js';
+import type { Load } from './load.js';
+import { openDriver } from './open-driver.js';
+import { openPayload } from './payloads.js';
+import type { LoadPlan, LoadResult, Schedule } from './plan.js';
+import { ProcessUsage, peakRssBytes, untilMs } from './process-usage.js';
+import { type BatchSource, Producer } from './producer.js';
+import { ProducerMeter } from './producer-meter.js';
+import { Window } from './window.js';
+
+/** What is under way when the window ends is awaited for so long. */
+const DRAIN_MS = 30_000;
+/** Apart from the seeds of values. */
+const KEYS_SEED = 104_729;
+
+export class ProducerLoad implements Load {
+  readonly #plan: LoadPlan;
+  readonly #driver: Driver;
+  readonly #pool: BatchPool;
+  readonly #keys: Keys | null;
+  #producer: Producer | null = null;
+  #meter: ProducerMeter | null = null;
+  #endNow: () => void = () => {};
+  readonly #stopped: Promise<void>;
+
+  private constructor(plan: LoadPlan, driver: Driver, pool: BatchPool, keys: Keys | null) {
+    this.#plan = plan;
+    this.#driver = driver;
+    this.#pool = pool;
+    this.#keys = keys;
+    this.#stopped = new Promise((resolve) => {
+      this.#endNow = resolve;
+    });
+  }
+
+  static async open(plan: LoadPlan): Promise<ProducerLoad> {
+    const { cell, index } = plan;
+    const payload = openPayload(plan.payload, cell, index);
+    const keys =
+      cell.keys === 'none'
+        ? null
+        : new Keys(cell.keys, cell.partitions, plan.payload.seed + KEYS_SEED * (index + 1));
+    const pool = new BatchPool({ payload, cell, keys, isPacked: usesBatchStamps(plan) });
+    const driver = await openDriver(plan);
+    const perRequest = Math.max(1, Math.floor(MAX_REQUEST_BYTES / cell.batchBytes));
+    pool.prefill(cell.inFlight * Math.min(cell.partitions, perRequest));
+    return new ProducerLoad(plan, driver, pool, keys);
+  }
+
+  async run(schedule: Schedule): Promise<LoadResult> {
+    const plan = this.#plan;
+    const { cell, index } = plan;
+    const window = new Window(schedule);
+    const isOpenLoop = plan.rateBytesPerSecond !== null;
+    const meter = new ProducerMeter({
+      window,
+      isOpenLoop,
+      keepsAcknowledgements: plan.isNumbered,
+    });
+    this.#meter = meter;
+    const producer = new Producer({
+      driver: this.#driver,
+      pool: this.#pool,
+      meter,
+      partitions: cell.partitions,
+      inFlight: cell.inFlight,
+    });
+    this.#producer = producer;
+    const usage = new ProcessUsage(window);
+    await Promise.race([pause(untilMs(schedule.startNs)), this.#stopped]);
+    producer.start(this.#source(producer, window));
+    await Promise.race([pause(untilMs(schedule.measureToNs)), this.#stopped, producer.failed]);
+    // A timer may be a moment early: only what was stopped is shorter.
+    if (nowNs() < schedule.measureToNs - NS_PER_MS) window.endAt(nowNs());
+    usage.end();
+    await Promise.race([producer.drain(DRAIN_MS), producer.failed]);
+    producer.abandon();
+    return {
+      role: 'producer',
+      index,
+      group: plan.group,
+      pid: process.pid,
+      ...meter.result(),
+      userSeconds: usage.userSeconds,
+      systemSeconds: usage.systemSeconds,
+      peakRssBytes: peakRssBytes(),
+      readBack: null,
+      byPartition: producer.queues.map(({ acknowledgedInAll }) => acknowledgedInAll),
+    };
+  }
+
+  stop(): void {
+    this.#endNow();
+  }
+
+  progress(): ReturnType<Load['progress']> {
+    return (
+      this.#meter?.takeProgress() ?? {
+        records: 0,
+        bytes: 0,
+        p50Us: null,
+        p99Us: null,
+        acknowledgedAtNs: [],
+      }
+    );
+  }
+
+  acknowledged(): ReturnType<Load['acknowledged']> {
+    return { records: (this.#producer?.queues ?? []).map(({ acknowledged }) => acknowledged) };
+  }
+
+  close(): Promise<void> {
+    return this.#driver.close();
+  }
+
+  #source(producer: Producer, window: Window): BatchSource {
+    const { cell, index, isNumbered } = this.#plan;
+    const untilNs = (): number => window.toNs;
+    const making = {
+      pool: this.#pool,
+      producer: index,
+      isNumbered,
+      isEncoded: this.#driver.isEncoded,
+    };
+    if (this.#keys === null) return new ClosedLoop(making, untilNs);
+    const { batchBytes } = cell;
+    return new KeyedClosedLoop({ making, producer, keys: this.#keys, untilNs, batchBytes });
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
