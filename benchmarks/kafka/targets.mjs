@@ -1,25 +1,19 @@
 // What is compared: real Kafka and varve, each as its users start it, behind the same few calls.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { KafkaCluster } from '../../dist/benchmarks/targets/kafka-cluster.js';
 import { KafkaJsAdmin } from './admin.mjs';
 
 const VARVE = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+export { freePorts } from '../../dist/benchmarks/targets/free-ports.js';
+export { SERVER_JVM } from '../../dist/benchmarks/targets/kafka-node.js';
+
 const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 30_000;
 
-/** What `kafka-server-start.sh` and `kafka-run-class.sh` give a JVM. */
-export const SERVER_JVM = [
-  '-Xmx1G',
-  '-Xms1G',
-  '-server',
-  '-XX:+UseG1GC',
-  '-XX:MaxGCPauseMillis=20',
-  '-XX:InitiatingHeapOccupancyPercent=35',
-  '-XX:+ExplicitGCInvokesConcurrent',
-];
 export const TOOL_JVM = ['-Xmx512M', '-server', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20'];
 
 /**
@@ -37,21 +31,6 @@ export const TOOL_JVM = ['-Xmx512M', '-server', '-XX:+UseG1GC', '-XX:MaxGCPauseM
  * @typedef {Target & { startedAt: number }} Started
  */
 
-export async function freePorts(/** @type {number} */ count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
-      return server;
-    }),
-  );
-  const ports = servers.map(
-    (server) => /** @type {import('node:net').AddressInfo} */ (server.address()).port,
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
 /**
  * Kafka with its default settings: one node is broker and controller, further ones are brokers. Replication of its
  * internal topics is the number of brokers, 3 at most, as in its defaults.
@@ -60,74 +39,22 @@ export async function freePorts(/** @type {number} */ count) {
  * @returns {Promise<Started>}
  */
 export async function startKafka(kafka, { brokers, directory, settings = {} }) {
-  const ports = await freePorts(brokers + 1);
-  const controllerPort = ports[brokers];
-  const clusterId = 'dmFydmUtYmVuY2htYXJrcw';
-  /** @type {import('node:child_process').ChildProcess[]} */ const children = [];
-  const nodes = [];
-  for (let i = 0; i < brokers; i += 1) {
-    const id = i + 1;
-    const home = path.join(directory, `node-${id}`);
-    mkdirSync(home, { recursive: true });
-    const replication = Math.min(3, brokers);
-    const isController = i === 0;
-    const lines = {
-      'process.roles': isController ? 'broker,controller' : 'broker',
-      'node.id': id,
-      'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-      listeners: `PLAINTEXT://127.0.0.1:${ports[i]}${isController ? `,CONTROLLER://127.0.0.1:${controllerPort}` : ''}`,
-      'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports[i]}`,
-      'controller.listener.names': 'CONTROLLER',
-      'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-      'inter.broker.listener.name': 'PLAINTEXT',
-      'log.dirs': path.join(home, 'data'),
-      'offsets.topic.replication.factor': replication,
-      'transaction.state.log.replication.factor': replication,
-      'transaction.state.log.min.isr': 1,
-      ...settings,
-    };
-    const file = path.join(home, 'server.properties');
-    writeFileSync(
-      file,
-      Object.entries(lines)
-        .map(([key, value]) => `${key}=${value}\n`)
-        .join(''),
-    );
-    const format = spawnSync(
-      'java',
-      ['-cp', kafka.classpath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file],
-      { encoding: 'utf8' },
-    );
-    if (format.status !== 0)
-      throw new Error(`formatting failed:\n${format.stdout}${format.stderr}`);
-    nodes.push({ id, file, address: `127.0.0.1:${ports[i]}` });
-  }
-  const startedAt = performance.now();
-  for (const { file } of nodes) {
-    const child = spawn(
-      'java',
-      [
-        ...SERVER_JVM,
-        '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
-        '-cp',
-        kafka.classpath,
-        'KafkaBroker',
-        file,
-      ],
-      { stdio: ['pipe', 'ignore', 'ignore'] },
-    );
-    children.push(child);
-  }
-  const address = nodes.map((node) => node.address).join(',');
-  return {
-    ...targetOf(
-      'kafka',
-      address,
-      children,
-      nodes.map(({ id, address: at }, i) => ({ id, address: at, pid: children[i]?.pid ?? -1 })),
-    ),
-    startedAt,
-  };
+  const cluster = await KafkaCluster.spawn({
+    jars: kafka,
+    brokers,
+    directory,
+    settings,
+    controller: 'combined',
+    signal: new AbortController().signal,
+  });
+  const nodes = cluster.processes().map(({ pid }, i) => ({
+    id: i + 1,
+    address: cluster.addresses[i] ?? '',
+    pid,
+  }));
+  const address = cluster.addresses.join(',');
+  const stop = () => cluster.stopAll();
+  return { name: 'kafka', address, nodes, stop, startedAt: cluster.startedAtMs };
 }
 
 /**

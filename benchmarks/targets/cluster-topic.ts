@@ -29,6 +29,29 @@ export async function waitForDataGone(
   }
 }
 
+/** Resolves when each of the directories has its share of a topic's partitions. */
+export async function waitForData(
+  topic: string,
+  expected: ReadonlyMap<string, number>,
+  limitMs: number,
+): Promise<void> {
+  const endMs = performance.now() + limitMs;
+  for (;;) {
+    const missing = [...expected].filter(
+      ([directory, count]) =>
+        namesIn(directory).filter((name) => isPartitionOf(topic, name)).length < count,
+    );
+    if (missing.length === 0) return;
+    if (performance.now() > endMs) {
+      throw new BenchError(
+        'TIMED_OUT',
+        `topic ${topic}: after ${limitMs} ms these have not all its partitions: ${missing.map(([directory]) => directory).join(', ')}`,
+      );
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
 function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory);

@@ -1,6 +1,7 @@
 import type { SimulatedConnection } from '../load/plan.js';
 import { clusterTarget } from './cluster.js';
 import { engineTarget } from './engine.js';
+import { localKafkaTarget } from './local-kafka.js';
 import { type RemoteKafkaOptions, remoteKafkaTarget } from './remote-kafka.js';
 import { simulatedTarget } from './simulated.js';
 import { BenchError, type Target } from './target.js';
@@ -13,6 +14,7 @@ export interface FindTargetOptions extends RemoteKafkaOptions {
 const LOCAL: Readonly<Record<string, Target>> = {
   engine: engineTarget,
   cluster: clusterTarget,
+  'local-kafka': localKafkaTarget,
 };
 
 export const TARGET_NAMES = [...Object.keys(LOCAL), 'kafka://host:port,...'];

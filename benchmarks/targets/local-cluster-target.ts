@@ -5,7 +5,7 @@ import type { TargetInfo } from '../model/result.js';
 import { clusterRefusal, experimentRefusal, withoutUnused } from './cell-rules.js';
 import { ClusterAdmin } from './cluster-admin.js';
 import { limitFor, makeTopic, type ReadyTopic } from './cluster-prepare.js';
-import { waitForDataGone } from './cluster-topic.js';
+import { waitForData, waitForDataGone } from './cluster-topic.js';
 import type { LocalBrokers } from './local-brokers.js';
 import { type WatchedProcess, watchUsage } from './process-usage.js';
 import type {
@@ -67,10 +67,16 @@ class OpenLocalCluster implements OpenTarget {
     const { bavail, bsize } = statfsSync(this.#options.directory);
     const freeBytes = bavail * bsize;
     const ready = await makeTopic(this.#admin, this.#connection, { cell, topic, freeBytes });
+    const shares = sharesOf(ready);
+    // A replica counts as in sync from the start; Kafka makes its log a little later.
+    const expected = [...shares].map(
+      ([id, { replicas }]) => [this.#brokers.dataDirectory(id), replicas] as const,
+    );
+    await waitForData(topic, new Map(expected), limitFor(cell));
     return {
       topic,
       connection: this.#connection,
-      startUsage: async () => this.#startUsage(ready),
+      startUsage: async () => this.#startUsage(shares),
       disturb: this.#disturbance(cell),
       remove: () => this.#remove(cell, topic),
     };
@@ -98,19 +104,14 @@ class OpenLocalCluster implements OpenTarget {
     await this.#brokers.close();
   }
 
-  async #startUsage(topic: ReadyTopic): Promise<UsageMeter> {
-    const leads = new Map<number, number>();
-    const holds = new Map<number, number>();
-    for (const { leader, replicas } of topic.places) {
-      leads.set(leader, (leads.get(leader) ?? 0) + 1);
-      for (const id of replicas) holds.set(id, (holds.get(id) ?? 0) + 1);
-    }
+  async #startUsage(shares: ReadonlyMap<number, Share>): Promise<UsageMeter> {
+    const none = { leaders: 0, replicas: 0 };
+    const noBroker = { leaders: null, replicas: null };
     const watch = watchUsage(() =>
       this.#brokers.processes().map(
         (its): WatchedProcess => ({
           ...its,
-          leaders: its.brokerId === null ? null : (leads.get(its.brokerId) ?? 0),
-          replicas: its.brokerId === null ? null : (holds.get(its.brokerId) ?? 0),
+          ...(its.brokerId === null ? noBroker : (shares.get(its.brokerId) ?? none)),
         }),
       ),
     );
@@ -127,4 +128,24 @@ class OpenLocalCluster implements OpenTarget {
     const directories = this.#brokers.addresses.map((_, i) => this.#brokers.dataDirectory(i + 1));
     await waitForDataGone(topic, directories, limitMs);
   }
+}
+
+/** What a broker has of a topic. */
+interface Share {
+  readonly leaders: number;
+  readonly replicas: number;
+}
+
+function sharesOf({ places }: ReadyTopic): Map<number, Share> {
+  const shares = new Map<number, Share>();
+  for (const { leader, replicas } of places) {
+    for (const id of replicas) {
+      const known = shares.get(id) ?? { leaders: 0, replicas: 0 };
+      shares.set(id, {
+        leaders: known.leaders + (id === leader ? 1 : 0),
+        replicas: known.replicas + 1,
+      });
+    }
+  }
+  return shares;
 }

@@ -31,7 +31,14 @@ export function kafka() {
   if (jars.status === SKIPPED) process.exit(SKIPPED);
   if (jars.status !== 0)
     throw new Error(`kafka-jars failed with status ${jars.status ?? jars.signal ?? jars.error}`);
-  const libs = jars.stdout.trim();
+  return kafkaIn(jars.stdout.trim());
+}
+
+/**
+ * Kafka of a directory of jars, as `kafka-jars` printed it, with what it compiles beside them.
+ * @returns {Kafka}
+ */
+export function kafkaIn(/** @type {string} */ libs) {
   const version = readdirSync(libs)
     .find((name) => name.startsWith('kafka-clients-'))
     ?.slice(14, -4);
