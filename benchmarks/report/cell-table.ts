@@ -1,0 +1,98 @@
+import { KNOB_NAMES, type KnobName } from '../model/knobs.js';
+import { countText, digits } from '../model/text.js';
+import { KNOB_TITLES, measureOf } from './measures.js';
+import type { ModelCell, ReportModel } from './model.js';
+import {
+  type Column,
+  figure,
+  figures,
+  NOT_MEASURED,
+  type Table,
+  type TableCell,
+  word,
+  words,
+} from './table.js';
+
+/** Every cell that was asked for, with the knobs that differ and what was measured. */
+export function cellTable(model: ReportModel): Table {
+  const knobs = differing(model.cells);
+  return {
+    caption: 'Every cell',
+    columns: [...knobs.map(knobColumn), ...MEASURED.map(({ column }) => column)],
+    rows: model.cells.map((cell) => [
+      ...knobs.map((knob) => knobCell(cell, knob)),
+      ...MEASURED.map(({ of }) => of(cell)),
+    ]),
+  };
+}
+
+/** Knobs with more than one value; the target always, so that a row says what it is of. */
+export function differing(cells: readonly ModelCell[]): KnobName[] {
+  return KNOB_NAMES.filter(
+    (knob) => knob === 'target' || new Set(cells.map(({ knobs }) => knobs[knob])).size > 1,
+  );
+}
+
+export function knobColumn(knob: KnobName): Column {
+  return words(KNOB_TITLES[knob]);
+}
+
+export function knobCell(cell: ModelCell, knob: KnobName): TableCell {
+  const text = cell.knobs[knob];
+  const number = Number(text);
+  return Number.isFinite(number) ? { value: number, text } : word(text);
+}
+
+const MEASURED: readonly { readonly column: Column; of(cell: ModelCell): TableCell }[] = [
+  {
+    column: figures('produced', 'records/s'),
+    of: (cell) => figure(measureOf('recordsPerSecond').of(cell), countText),
+  },
+  {
+    column: figures('produced', 'MB/s'),
+    of: (cell) => figure(measureOf('megabytesPerSecond').of(cell), digits),
+  },
+  { column: figures('±', '%'), of: (cell) => figure(spreadPercent(cell), digits) },
+  {
+    column: figures('consumed', 'MB/s'),
+    of: (cell) => figure(measureOf('consumedMegabytesPerSecond').of(cell), digits),
+  },
+  {
+    column: figures('publish p50', 'ms'),
+    of: (cell) => figure(measureOf('p50Ms').of(cell), digits),
+  },
+  {
+    column: figures('publish p99', 'ms'),
+    of: (cell) => figure(measureOf('p99Ms').of(cell), digits),
+  },
+  {
+    column: figures('end to end p99', 'ms'),
+    of: (cell) => {
+      const latency = cell.figures?.latency.endToEnd ?? null;
+      return figure(latency === null ? null : latency.p99Us / 1e3, digits);
+    },
+  },
+  {
+    column: figures('CPU', 's per million records'),
+    of: (cell) => figure(measureOf('cpuSecondsPerMillion').of(cell), digits),
+  },
+  {
+    column: figures('disk', 'bytes per byte'),
+    of: (cell) => figure(cell.figures?.diskBytesPerByte ?? null, digits),
+  },
+  {
+    column: words('limited by'),
+    of: (cell) => {
+      if (cell.failure !== null) return word(`failed: ${cell.failure.code}`);
+      return word(cell.figures?.bottleneck ?? NOT_MEASURED);
+    },
+  },
+  { column: figures('runs'), of: (cell) => figure(cell.runs, String) },
+];
+
+/** Half the range that holds the true median, as a share of it. */
+function spreadPercent(cell: ModelCell): number | null {
+  const rate = cell.figures?.bytesPerSecond ?? null;
+  if (rate === null || rate.median === 0) return null;
+  return ((rate.high - rate.low) / 2 / rate.median) * 100;
+}

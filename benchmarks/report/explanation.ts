@@ -1,0 +1,53 @@
+import type { KnobName } from '../model/knobs.js';
+
+/** What the report needs of the explanation of a result: sentences, and the figures behind them. */
+export interface ReportExplanation {
+  /** Three to five sentences: which knob mattered, which did nothing, what it cost. */
+  readonly answer: readonly string[];
+  /** The most important first. */
+  readonly knobs: readonly KnobVerdict[];
+  readonly scaling: readonly ScalingFit[];
+  readonly knees: readonly Knee[];
+}
+
+/** What turning one knob alone did to the produced rate. */
+export interface KnobVerdict {
+  readonly target: string;
+  readonly knob: KnobName;
+  /** Produced rate at its best value over that at its worst, all else equal: 1 is no effect. */
+  readonly ratio: number;
+  readonly verdict: 'large' | 'some' | 'none';
+  readonly text: string;
+}
+
+/** Universal Scalability Law over one knob: rate(n) = lambda * n / (1 + sigma * (n - 1) + kappa * n * (n - 1)). */
+export interface ScalingFit {
+  readonly target: string;
+  readonly over: KnobName;
+  /** The other knobs of this curve. */
+  readonly fixed: Readonly<Partial<Record<KnobName, string | number>>>;
+  readonly lambdaBytesPerSecond: number;
+  readonly sigma: number;
+  readonly kappa: number;
+  /** Of the fitted rates, mean of absolute values, 0-1. */
+  readonly relativeError: number;
+  /** null: the rate only grows. */
+  readonly peakAt: number | null;
+  readonly text: string;
+}
+
+/** Where latency begins to rise steeply with rate. */
+export interface Knee {
+  readonly target: string;
+  readonly fixed: Readonly<Partial<Record<KnobName, string | number>>>;
+  /** null: not reached at the rates that were measured. */
+  readonly kneeBytesPerSecond: number | null;
+  /** The highest measured rate that keeps the latency bound; null: none does, or no bound was given. */
+  readonly withinSloBytesPerSecond: number | null;
+  readonly text: string;
+}
+
+/** Rate at `n` of a fitted curve, in bytes a second. */
+export function fittedRate(fit: ScalingFit, n: number): number {
+  return (fit.lambdaBytesPerSecond * n) / (1 + fit.sigma * (n - 1) + fit.kappa * n * (n - 1));
+}

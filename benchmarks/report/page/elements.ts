@@ -1,0 +1,48 @@
+import { headOf, type Table } from '../table.js';
+
+/** Text that came from a result, safe inside HTML. */
+export function escaped(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
+}
+
+/** JSON inside a script element: no sequence of it can end the element. */
+export function embedded(id: string, value: unknown): string {
+  const json = JSON.stringify(value)
+    .replaceAll('<', '\\u003c')
+    .replaceAll('\u2028', '\\u2028')
+    .replaceAll('\u2029', '\\u2029');
+  return `<script type="application/json" id="${id}">${json}</script>`;
+}
+
+export interface TableOptions {
+  readonly id: string;
+  readonly isSortable?: boolean;
+}
+
+/** In a box that scrolls sideways by itself, reachable by keyboard. */
+export function tableHtml(table: Table, { id, isSortable = false }: TableOptions): string {
+  const head = table.columns.map((column) => {
+    const title = escaped(headOf(column));
+    // A button also where there is no script: it only does nothing there, and is styled as text.
+    const inner = isSortable ? `<button type="button" class="sort">${title}</button>` : title;
+    return `<th scope="col" class="${column.align}"${isSortable ? ' aria-sort="none"' : ''}>${inner}</th>`;
+  });
+  const rows = table.rows.map((row) => {
+    const cells = row.map(({ value, text }, at) => {
+      const align = table.columns[at]!.align;
+      return `<td class="${align}" data-value="${escaped(String(value ?? ''))}">${escaped(text)}</td>`;
+    });
+    return `<tr>${cells.join('')}</tr>`;
+  });
+  return `<div class="table-box" tabindex="0" role="region" aria-label="${escaped(table.caption)}">
+<table id="${id}"${isSortable ? ' data-sortable' : ''}><caption>${escaped(table.caption)}</caption>
+<thead><tr>${head.join('')}</tr></thead>
+<tbody>
+${rows.join('\n')}
+</tbody></table></div>`;
+}

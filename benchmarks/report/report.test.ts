@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { cellTable } from './cell-table.js';
+import { CHARTS } from './charts/all.js';
+import { renderHtml } from './html.js';
+import { reportModel } from './model.js';
+import { renderTerminal } from './terminal.js';
+import { inventedExplanation } from './testing/invented-explanation.js';
+import { inventedResult } from './testing/invented-result.js';
+import { firstView } from './view.js';
+
+const result = inventedResult();
+const explanation = inventedExplanation();
+const model = reportModel(result, { explanation, slo: null });
+
+describe('the model', () => {
+  test('keeps figures as they are in the document', () => {
+    result.cells.forEach((cell, at) => {
+      expect(model.cells[at]?.figures?.bytesPerSecond ?? null).toEqual(
+        cell.summary?.producedBytesPerSecond ?? null,
+      );
+    });
+  });
+
+  test('reads percentiles out of the histograms', () => {
+    const latency = model.cells[0]!.figures!.latency.publish!;
+    const at99 = latency.curve.find(([percentile]) => Math.abs(percentile - 99) < 1e-9)!;
+    expect(at99[1]).toBeCloseTo(result.cells[0]!.summary!.publish!.p99Us, 3);
+  });
+
+  test('orders axes: partitions, replication factor, acks', () => {
+    expect(model.targets[0]!.axes.map(({ knob }) => knob).slice(0, 3)).toEqual([
+      'partitions',
+      'replicationFactor',
+      'acks',
+    ]);
+    expect(model.targets[0]!.axes[2]!.values.map(({ value }) => value)).toEqual(['0', '1', 'all']);
+  });
+});
+
+describe('charts', () => {
+  test.each(CHARTS)('$id: has an option, a table and a summary', (chart) => {
+    const view = firstView(model);
+    expect(chart.isEmpty(model)).toBeNull();
+    expect(chart.option(model, view, { theme: 'light', width: 900 }).series).not.toHaveLength(0);
+    expect(chart.table(model, view).rows).not.toHaveLength(0);
+    expect(chart.summary(model, view)).toMatch(/\d/);
+  });
+});
+
+test('every cell has a row', () => {
+  expect(cellTable(model).rows).toHaveLength(result.cells.length);
+});
+
+test('a page cannot be broken out of by what a result holds', () => {
+  const html = renderHtml(
+    { ...result, name: '</script><script>alert(1)</script>' },
+    { explanation, slo: null, clientScript: '' },
+  );
+  expect(html).not.toContain('<script>alert(1)');
+});
+
+describe('a terminal', () => {
+  test.each([60, 80, 120, 200])('of %i columns is never overrun', (width) => {
+    const text = renderTerminal(result, { color: false, width, explanation, slo: null });
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(width);
+  });
+
+  test('has colours only when asked', () => {
+    const plain = renderTerminal(result, { color: false, width: 100, explanation, slo: null });
+    const coloured = renderTerminal(result, { color: true, width: 100, explanation, slo: null });
+    expect(plain).not.toContain('\u001b[');
+    expect(coloured).toContain('\u001b[48;5;');
+  });
+});
