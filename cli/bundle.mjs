@@ -3,6 +3,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundlePages, PAGES } from '../benchmarks/report/client/bundle.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = path.join(root, 'dist/bin');
@@ -13,6 +14,7 @@ const PROGRAMS = {
   'broker-process': 'engine/cluster/broker-process.ts',
   'metered-broker-process': 'cli/broker/metered-broker-process.ts',
 };
+const NAMES = [...Object.keys(PROGRAMS), ...Object.keys(PAGES)];
 /** A program that runs may still load what was of the build it was started from. */
 const KEPT_MS = 60 * 60 * 1000;
 
@@ -36,7 +38,10 @@ if (bundler instanceof Error) {
  */
 async function bundle(esbuild) {
   const programs = Object.entries(PROGRAMS);
-  const names = await Promise.all(programs.map((program) => bundleOne(esbuild, program)));
+  const names = await Promise.all([
+    ...programs.map((program) => bundleOne(esbuild, program)),
+    bundlePages(esbuild, out),
+  ]);
   return new Set(names.flat());
 }
 
@@ -68,7 +73,7 @@ function removeOthers(made) {
     if (made.has(name)) continue;
     const file = path.join(out, name);
     const isOld = Date.now() - statSync(file).mtimeMs > KEPT_MS;
-    if (isOld || Object.keys(PROGRAMS).includes(path.parse(name).name)) rmSync(file);
+    if (isOld || NAMES.includes(path.parse(name).name)) rmSync(file);
   }
 }
 
