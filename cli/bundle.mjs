@@ -1,6 +1,6 @@
 // Makes dist/bin: the command line's programs and a broker's process as few files each. Node takes most of a millisecond
 // to find and load a module, and a broker has some hundreds: one by one they were most of its start.
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundlePages, PAGES } from '../benchmarks/report/client/bundle.mjs';
@@ -15,6 +15,18 @@ const PROGRAMS = {
   'metered-broker-process': 'cli/broker/metered-broker-process.ts',
 };
 const NAMES = [...Object.keys(PROGRAMS), ...Object.keys(PAGES)];
+/**
+ * What an installed package has beside it, or may have, is loaded from there. Everything else the programs use (charts,
+ * schemas) is in the bundles, so that who embeds the engine does not install it.
+ */
+const { dependencies, optionalDependencies } = JSON.parse(
+  readFileSync(path.join(root, 'package.json'), 'utf8'),
+);
+const EXTERNAL = [
+  ...Object.keys({ ...dependencies, ...optionalDependencies }),
+  'kafkajs',
+  '@confluentinc/kafka-javascript',
+];
 /** A program that runs may still load what was of the build it was started from. */
 const KEPT_MS = 60 * 60 * 1000;
 
@@ -57,7 +69,11 @@ async function bundleOne({ build }, [name, source]) {
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    packages: 'external',
+    external: EXTERNAL,
+    // Parts of CommonJS packages in the bundle ask for Node's own modules this way.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
     // For `--enable-source-maps`; the bundle itself is not minified, so that stack traces can be read without.
     sourcemap: 'linked',
     sourcesContent: false,

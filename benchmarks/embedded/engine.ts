@@ -1,32 +1,12 @@
-import { join } from 'node:path';
-import { checksumOf } from '../workload.js';
-import type { OpenOptions, OpenTarget, ReadTotals, Target } from './target.js';
 import {
   BatchProblem,
   checkBatch,
   describeProblem,
   type FileSystem,
-  openFileSystem,
   PartitionLog,
   RecordCursor,
-  type RecordInput,
   sizeInBytes,
 } from './varve.js';
-
-/** varve in this process: one log a partition. */
-export const engineTarget: Target = {
-  name: 'engine',
-  async open(options: OpenOptions): Promise<OpenTarget> {
-    const fs = openFileSystem();
-    const logs: PartitionLog[] = [];
-    for (let partition = 0; partition < options.partitions; partition++) {
-      logs.push(
-        await openEngineLog(join(options.directory, `bench-${partition}`), { ...options, fs }),
-      );
-    }
-    return new EngineLogs(logs, fs);
-  },
-};
 
 /** Kafka's default of `max.message.bytes`. */
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
@@ -57,58 +37,6 @@ function maxMessageBytesFor({
   const needed =
     largestBatchBytes + largestBatchRecords * RECORD_OVERHEAD_BYTES + BATCH_OVERHEAD_BYTES;
   return Math.max(DEFAULT_MAX_MESSAGE_BYTES, needed);
-}
-
-class EngineLogs implements OpenTarget {
-  readonly settings;
-  readonly #logs: readonly PartitionLog[];
-
-  constructor(logs: readonly PartitionLog[], fs: FileSystem) {
-    this.#logs = logs;
-    const { segmentBytes, indexIntervalBytes, maxMessageBytes } = this.#log(0).config;
-    this.settings = {
-      files: fs.kind,
-      segmentBytes,
-      indexIntervalBytes,
-      maxMessageBytes,
-      compression: 'none',
-      reads: 'value views, CRC checked',
-    };
-  }
-
-  append(partition: number, records: readonly RecordInput[]): void {
-    this.#log(partition).append(records);
-  }
-
-  async appendDurable(partition: number, records: readonly RecordInput[]): Promise<void> {
-    await this.#log(partition).appendDurable(records);
-  }
-
-  async flush(): Promise<void> {
-    await Promise.all(this.#logs.map((log) => log.flush()));
-  }
-
-  async read(partition: number): Promise<ReadTotals> {
-    let records = 0;
-    let valueBytes = 0;
-    let checksum = 0;
-    await readValues(this.#log(partition), (value) => {
-      records += 1;
-      valueBytes += value.length;
-      checksum += checksumOf(value);
-    });
-    return { records, valueBytes, checksum };
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#logs.map((log) => log.close()));
-  }
-
-  #log(partition: number): PartitionLog {
-    const log = this.#logs[partition];
-    if (log === undefined) throw new RangeError(`no partition ${partition}`);
-    return log;
-  }
 }
 
 const READ_BYTES = 1024 * 1024;

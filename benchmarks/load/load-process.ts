@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { packageRoot } from '../environment.js';
 import { BenchError, type BenchErrorCode } from '../model/bench-error.js';
 import { nowNs } from './clock.js';
 import type { FromLoad, LoadPlan, LoadResult, Schedule, ToLoad } from './plan.js';
@@ -21,13 +22,8 @@ export interface LoadProcessOptions {
   readonly doneMs?: number;
 }
 
-/** From source, as tests run, the program is the built one: a child cannot run TypeScript. */
-const PROGRAM = fileURLToPath(
-  new URL(
-    import.meta.url.endsWith('.ts') ? '../../dist/benchmarks/load/process.js' : './process.js',
-    import.meta.url,
-  ),
-);
+/** Compiled, whatever runs this file: from source as tests run, or a bundle of the command line. */
+const PROGRAM = join(packageRoot(), 'dist', 'benchmarks', 'load', 'process.js');
 
 /** The suite's side of one load process. Whatever goes wrong with it, it is gone afterwards and `result` rejects. */
 export class LoadProcess {

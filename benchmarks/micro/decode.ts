@@ -1,6 +1,6 @@
 import { BatchProblem, checkBatch } from '../../engine/format/batch-check.js';
 import { RecordCursor } from '../../engine/format/batch-reader.js';
-import { checksumOf, totalsOf } from '../workload.js';
+import { checksumOf, totalsOf } from '../read-totals.js';
 import { encodeBatch, makeRecords, SHAPES, type Shape, shapeName } from './batches.js';
 import { expectEqual, type MicroTask, memoryGroup } from './task.js';
 

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { Bench } from 'tinybench';
-import { count, micros, rate } from '../report.js';
+import { count, micros, rate } from '../figures.js';
 import { GROUPS } from './groups.js';
 import type { MicroTask } from './task.js';
 

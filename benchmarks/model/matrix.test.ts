@@ -5,6 +5,7 @@ import {
   axesOf,
   cellsOf,
   crossAxes,
+  labelAmong,
   parseKnobValue,
   parseKnobValues,
   parseKnobWords,
@@ -49,6 +50,21 @@ describe('cells', () => {
       '1 partition, 16 KiB batches, 50% of the highest rate',
     );
   });
+});
+
+test('a name among others: only what differs on its own target', () => {
+  const cells = [
+    cellOf({ target: 'cluster', replicationFactor: 3, partitions: 2 }),
+    cellOf({ target: 'cluster', partitions: 1 }),
+    cellOf({ target: 'engine', partitions: 2 }),
+    cellOf({ target: 'engine', partitions: 1 }),
+  ];
+  expect(cells.map((cell) => labelAmong(cell, cells))).toEqual([
+    'cluster, 2 partitions, RF 3',
+    'cluster, 1 partition, RF 1',
+    'engine, 2 partitions',
+    'engine, 1 partition',
+  ]);
 });
 
 describe('values on a command line', () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BenchError } from './bench-error.js';
-import { cellId } from './cell-name.js';
+import { cellId, cellLabel } from './cell-name.js';
 import { type Cell, cellSchema, KNOB_NAMES, KNOBS, type KnobName } from './knobs.js';
 
 /** Values of knobs that are crossed with each other; a knob that is not there has its default. */
@@ -42,6 +42,23 @@ export function cellsOf(matrices: readonly Axes[]): Cell[] {
 /** Knobs that differ between cells, in the order of the knobs. */
 export function axesOf(cells: readonly Cell[]): KnobName[] {
   return KNOB_NAMES.filter((name) => new Set(cells.map((cell) => cell[name])).size > 1);
+}
+
+/**
+ * What people call a cell of a run: the knobs that differ between the cells of its target and experiment, and those two
+ * where there are several. A knob that means nothing on a target is not in its cells' names.
+ */
+export function labelAmong(cell: Cell, cells: readonly Cell[]): string {
+  const among = axesOf(cells);
+  const own = axesOf(
+    cells.filter(
+      ({ target, experiment }) => target === cell.target && experiment === cell.experiment,
+    ),
+  );
+  return cellLabel(
+    cell,
+    among.filter((name) => name === 'target' || name === 'experiment' || own.includes(name)),
+  );
 }
 
 /** What no target could do. What one target cannot do is for its `refusal`. */

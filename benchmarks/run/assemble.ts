@@ -18,7 +18,8 @@ export interface Measured {
 export function assembleRun(cell: Cell, measured: Measured): CellRun {
   const { loads, usage, outcome, seconds } = measured;
   const producers = loads.filter(({ role }) => role === 'producer');
-  const consumers = loads.filter(({ role }) => role === 'consumer');
+  // The reader that catches up beside them is load, and nobody's result.
+  const consumers = loads.filter(({ role, group }) => role === 'consumer' && group < cell.groups);
   const produced = trafficOf(producers);
   const due = sumOrNull(producers.map(({ dueRecords }) => dueRecords));
   return {

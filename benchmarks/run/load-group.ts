@@ -44,6 +44,7 @@ export class LoadGroup {
   readonly #acknowledgedAtNs: number[] = [];
   readonly #latest = new Map<LoadHandle, LoadProgress>();
   #timer: NodeJS.Timeout | null = null;
+  #done: Promise<LoadResult[]> | null = null;
 
   /** Resolves when all are ready. On failure the caller calls `kill`. */
   async open(plans: readonly LoadPlan[], startLoad: StartLoad): Promise<void> {
@@ -67,13 +68,22 @@ export class LoadGroup {
     this.#timer = setInterval(() => onLive(this.#figures()), PROGRESS_EVERY_MS);
   }
 
-  /** Rejects with the first failure. */
+  /** Consumers read on until the producers are done. Rejects with the first failure. */
   done(): Promise<LoadResult[]> {
-    return Promise.all(this.#all.map(({ done }) => done));
+    this.#done ??= this.#untilDone();
+    return this.#done;
   }
 
+  async #untilDone(): Promise<LoadResult[]> {
+    const all = Promise.all(this.#all.map(({ done }) => done));
+    await Promise.race([Promise.all(this.#producers.map(({ done }) => done)), all]);
+    for (const consumer of this.#consumers) consumer.stop();
+    return all;
+  }
+
+  /** Ends the load before the window is over. */
   stop(): void {
-    for (const handle of this.#all) handle.stop();
+    for (const producer of this.#producers) producer.stop();
   }
 
   async kill(): Promise<void> {

@@ -132,7 +132,15 @@ function plansOf(connection: LoadConnection, topic: string, request: CellRequest
   const producers = isEmbedded ? 1 : cell.producers;
   // An embedded target reads back what it wrote by itself.
   const groups = isEmbedded || cell.consumers === 0 ? 0 : cell.groups;
+  const catchUp = groups > 0 && cell.reading === 'catch-up' ? 1 : 0;
   return [
+    ...Array.from({ length: catchUp }, () => ({
+      ...common,
+      role: 'consumer' as const,
+      index: 0,
+      of: 1,
+      group: cell.groups,
+    })),
     ...Array.from({ length: producers }, (_, index) => ({
       ...common,
       role: 'producer' as const,

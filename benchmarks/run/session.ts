@@ -2,9 +2,9 @@ import { describeEnvironment } from '../environment.js';
 import { summarizeCell } from '../explain/summarize.js';
 import type { PayloadPlan } from '../load/plan.js';
 import { BenchError, isBenchError } from '../model/bench-error.js';
-import { cellId, cellLabel } from '../model/cell-name.js';
+import { cellId } from '../model/cell-name.js';
 import type { Cell } from '../model/knobs.js';
-import { axesOf, refusalOf } from '../model/matrix.js';
+import { axesOf, labelAmong, refusalOf } from '../model/matrix.js';
 import {
   type CalibrationInfo,
   type CellResult,
@@ -145,12 +145,11 @@ class Session {
 
   async run(): Promise<RunResult> {
     const { onEvent, signal, journal } = this.#parts;
-    const axes = axesOf(this.#cells);
     onEvent({
       type: 'begun',
       name: this.#request.name,
       runs: this.#runs.length,
-      cells: this.#results.map(({ id, cell }) => ({ id, label: cellLabel(cell, axes) })),
+      cells: this.#results.map(({ id, cell }) => ({ id, label: labelAmong(cell, this.#cells) })),
       estimateSeconds: this.#secondsFor(this.#runs.length),
     });
     let ending: { status: RunResult['status']; reason: string | null } = {
@@ -229,7 +228,7 @@ class Session {
     const { id, cell } = result;
     if ((this.#failures.get(id) ?? 0) >= MAX_FAILURES) return;
     const { onEvent, signal } = this.#parts;
-    const label = cellLabel(cell, axesOf(this.#cells));
+    const label = labelAmong(cell, this.#cells);
     onEvent({
       type: 'cell',
       at,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openEngineLog } from '../embedded/engine.js';
 import { FramedFile, framedBytes } from '../embedded/framed-file.js';
 import { GroupCommit } from '../embedded/group-commit.js';
-import { count } from '../report.js';
+import { count } from '../figures.js';
 import { makeRecordBatches, makeValues } from './material.js';
 import { alternate, type RowContext, ratioOutcome, type SpeedRow } from './row.js';
 

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { crc32c } from '@node-rs/crc32';
 import { openEngineLog } from '../embedded/engine.js';
 import type { PartitionLog } from '../embedded/varve.js';
-import { rate } from '../report.js';
+import { rate } from '../figures.js';
 import { median } from '../stats.js';
 import { makeReadyBatches } from './material.js';
 import {

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openEngineLog } from '../embedded/engine.js';
 import type { RecordInput } from '../embedded/varve.js';
-import { count, rate } from '../report.js';
+import { count, rate } from '../figures.js';
 import { makeRecordBatches } from './material.js';
 import {
   alternate,

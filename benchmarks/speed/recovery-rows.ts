@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openEngineLog, scanBatches } from '../embedded/engine.js';
 import { sizeInBytes } from '../embedded/varve.js';
-import { rate } from '../report.js';
+import { rate } from '../figures.js';
 import { anonymousBytes } from './memory.js';
 import { type Outcome, ratioOutcome, type SpeedRow, valueOutcome } from './row.js';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { openEngineLog } from '../embedded/engine.js';
+import { micros } from '../figures.js';
 import { Latencies } from '../latency.js';
-import { micros } from '../report.js';
 import { makeRecordBatches } from './material.js';
 import { type Outcome, type SpeedRow, turn, valueOutcome } from './row.js';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataDirectory, openFileSystem } from '../embedded/varve.js';
-import { count } from '../report.js';
+import { count } from '../figures.js';
 import { makeRecordBatches } from './material.js';
 import { anonymousBytes, mappingCount } from './memory.js';
 import { type Outcome, type SpeedRow, turn, valueOutcome } from './row.js';

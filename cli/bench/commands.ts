@@ -1,0 +1,157 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { wholeNumberFrom } from '../arguments.js';
+import { addKnobOptions, addMeasureOptions, seconds } from './flags.js';
+import type { RunFlags } from './request.js';
+
+const port = wholeNumberFrom(0, 65_535);
+
+/** `varve bench ...` */
+export function addBenchCommands(program: Command): void {
+  const bench = program
+    .command('bench')
+    .description('measure what partitions, replication, acks, batching and durability cost here');
+  addRun(bench);
+  addResume(bench);
+  addPresets(bench);
+  addList(bench);
+  addShow(bench);
+  addReport(bench);
+  addSchema(bench);
+}
+
+function addRun(bench: Command): void {
+  const command = bench
+    .command('run')
+    .description('run a preset, a suite file, or a matrix of knobs')
+    .option('--preset <name>', 'a preset; `varve bench presets` lists them (default: quick)')
+    .option('--suite <file>', 'a suite of your own, YAML or JSON')
+    .option(
+      '--repeat <n>',
+      'runs of each cell; under 3 there is no interval',
+      wholeNumberFrom(1, 100),
+    )
+    .option('--warmup <time>', 'before each window: 500ms, 1s', seconds)
+    .option('--seconds <time>', 'measured window of each run: 2s', seconds)
+    .option('--time <time>', 'budget for everything, shared out over all runs: 10m', seconds)
+    .option('--slo <bound>', 'say which rates meet it: p99=10ms')
+    .option('--name <name>', 'in the result and its file name', resultName)
+    .option('--out <file>', 'result file (default: results/<time>-<name>.json)')
+    .option('--report <file>', 'where the report goes (default: beside the result)')
+    .option('--no-report', 'write none')
+    .option('--no-calibrate', 'do not measure what the machine can do before and after')
+    .option('--ui [port]', 'serve a local page with live charts while it runs', port)
+    .option('--dry-run', 'say which cells would run and for how long, and stop')
+    .option('--json', 'print the result document on stdout');
+  addMeasureOptions(addKnobOptions(command))
+    .addHelpText(
+      'after',
+      `
+Knobs take lists: each is crossed with every other. With a preset or a suite they replace its own values.
+
+Examples:
+  varve bench run
+  varve bench run --partitions 1,4,16 --replication-factor 1,3 --acks 1,all
+  varve bench run --target cluster,local-kafka --partitions 1,8 --time 10m
+  varve bench run --target kafka://broker-1:9092,broker-2:9092 --preset latency --slo p99=10ms
+  varve bench run --target engine --flush os,batch --payload access.log
+  varve bench run --suite my-suite.yaml --ui
+
+Targets: engine (in a process of its own), cluster (varve, started for the run), local-kafka (Apache Kafka from its
+Maven jars, needs Java and Maven), kafka://HOST:PORT,... (any cluster that speaks Kafka's protocol).
+Ctrl-C keeps what was measured, marked partial; \`varve bench resume\` goes on from there.
+Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted.`,
+    )
+    .action(async (flags: RunFlags) => (await import('./run.js')).runBench(flags));
+}
+
+function addResume(bench: Command): void {
+  const command = bench
+    .command('resume')
+    .description('go on with a run that was interrupted, from its result or its journal')
+    .argument('<file>', 'a partial result, or the .journal of a run that was killed')
+    .option('--report <file>', 'where the report goes (default: beside the result)')
+    .option('--no-report', 'write none')
+    .option('--no-calibrate', 'do not measure what the machine can do before and after')
+    .option('--json', 'print the result document on stdout');
+  addMeasureOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  varve bench resume results/2026-01-31T12-00-00-000Z-full.json
+  varve bench resume results/2026-01-31T12-00-00-000Z-full.json.journal
+
+The payload and passwords are not in a result: give those flags again.`,
+    )
+    .action(async (file: string, flags: RunFlags) =>
+      (await import('./run.js')).resumeBench(file, flags),
+    );
+}
+
+function addPresets(bench: Command): void {
+  bench
+    .command('presets')
+    .description('list the presets with their cells and how long they take')
+    .option('--json', 'one JSON object a preset')
+    .addHelpText('after', '\nExamples:\n  varve bench presets')
+    .action(async (flags: { json?: true }) => (await import('./presets.js')).listPresets(flags));
+}
+
+function addList(bench: Command): void {
+  bench
+    .command('list')
+    .description('list results')
+    .argument('[directory]', 'where they are (default: results)')
+    .option('--json', 'one JSON object a result')
+    .addHelpText('after', '\nExamples:\n  varve bench list\n  varve bench list results/baselines')
+    .action(async (directory: string | undefined, flags: { json?: true }) =>
+      (await import('./show.js')).listAll(directory, flags),
+    );
+}
+
+function addShow(bench: Command): void {
+  bench
+    .command('show')
+    .description('print a result as tables and small charts')
+    .argument('<file>', 'a result')
+    .option('--slo <bound>', 'say which rates meet it: p99=10ms')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  varve bench show results/baselines/cluster-kafka-full.json --slo p99=20ms',
+    )
+    .action(async (file: string, flags: { slo?: string }) =>
+      (await import('./show.js')).showOne(file, flags),
+    );
+}
+
+function addReport(bench: Command): void {
+  bench
+    .command('report')
+    .description('write the report of a result: one HTML file that works offline')
+    .argument('<file>', 'a result')
+    .option('--out <file>', 'where to (default: beside the result)')
+    .option('--slo <bound>', 'draw it, and say which rates meet it: p99=10ms')
+    .option('--markdown', 'Markdown for a pull request, on stdout')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  varve bench report results/run.json\n  varve bench report results/run.json --markdown | gh pr comment -F -',
+    )
+    .action(async (file: string, flags: { out?: string; slo?: string; markdown?: true }) =>
+      (await import('./report.js')).writeReport(file, flags),
+    );
+}
+
+function addSchema(bench: Command): void {
+  bench
+    .command('schema')
+    .description('print the JSON Schema of results')
+    .addHelpText('after', '\nExamples:\n  varve bench schema > schema.json')
+    .action(async () => (await import('./show.js')).printSchema());
+}
+
+function resultName(text: string): string {
+  if (!/^[\w.-]{1,100}$/.test(text) || /^\.+$/.test(text)) {
+    throw new InvalidArgumentError('It is 1 to 100 letters, digits, dots, dashes or underscores.');
+  }
+  return text;
+}
