@@ -13,6 +13,8 @@ const PROGRAMS = {
   'server-program': 'cli/server-program.ts',
   'broker-process': 'engine/cluster/broker-process.ts',
   'metered-broker-process': 'cli/broker/metered-broker-process.ts',
+  'load-process': 'benchmarks/load/process.ts',
+  'cluster-supervisor': 'benchmarks/targets/cluster-supervisor.ts',
 };
 const NAMES = [...Object.keys(PROGRAMS), ...Object.keys(PAGES)];
 /**

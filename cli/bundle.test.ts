@@ -88,7 +88,10 @@ test('a build whose bundler cannot run says so, succeeds, and leaves no bundle o
   fs.mkdirSync(join(work, 'cli'));
   fs.mkdirSync(join(work, 'dist/bin'), { recursive: true });
   fs.writeFileSync(join(work, 'dist/bin/program.js'), '');
-  fs.copyFileSync(join(root, 'cli/bundle.mjs'), join(work, 'cli/bundle.mjs'));
+  fs.mkdirSync(join(work, 'benchmarks/report/client'), { recursive: true });
+  for (const file of ['cli/bundle.mjs', 'benchmarks/report/client/bundle.mjs', 'package.json']) {
+    fs.copyFileSync(join(root, file), join(work, file));
+  }
   const { status, stderr } = run(join(work, 'cli/bundle.mjs'), []);
   expect(status).toBe(0);
   expect(stderr).toMatch(/esbuild cannot run here.*compiled sources/);

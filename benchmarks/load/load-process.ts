@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { join } from 'node:path';
-import { packageRoot } from '../environment.js';
 import { BenchError, type BenchErrorCode } from '../model/bench-error.js';
+import { programPath } from '../program-path.js';
 import { nowNs } from './clock.js';
 import type { FromLoad, LoadPlan, LoadResult, Schedule, ToLoad } from './plan.js';
 import { untilMs } from './process-usage.js';
@@ -21,9 +20,6 @@ export interface LoadProcessOptions {
   readonly readyMs?: number;
   readonly doneMs?: number;
 }
-
-/** Compiled, whatever runs this file: from source as tests run, or a bundle of the command line. */
-const PROGRAM = join(packageRoot(), 'dist', 'benchmarks', 'load', 'process.js');
 
 /** The suite's side of one load process. Whatever goes wrong with it, it is gone afterwards and `result` rejects. */
 export class LoadProcess {
@@ -48,7 +44,10 @@ export class LoadProcess {
       this.#settle = { resolve, reject };
     });
     this.result.catch(() => {});
-    this.#child = fork(PROGRAM, [], { execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    this.#child = fork(programPath('load-process', 'load/process.js'), [], {
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {
         this.#died(code, signal);

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../environment.js';
+import { programPath } from '../program-path.js';
 import type {
   FromSupervisor,
   SupervisorOptions,
@@ -28,10 +28,6 @@ const ORDER_LIMIT_MS = 90_000;
 /** Closing a cluster may wait 30 s for a broker before it is killed. */
 const CLOSE_LIMIT_MS = 45_000;
 
-/** Compiled, whatever runs this file: a test runner does not reach into child processes. */
-const programOf = (name: string): string =>
-  join(packageRoot(), 'dist', 'benchmarks', 'targets', name);
-
 /** A varve cluster of its own: a supervisor's process and one for each broker. */
 export class VarveCluster implements LocalBrokers {
   readonly software = `varve ${varveVersion()}`;
@@ -57,10 +53,14 @@ export class VarveCluster implements LocalBrokers {
       config: settings,
       nodeFlags,
     };
-    this.#child = fork(programOf('cluster-supervisor.js'), [JSON.stringify(options)], {
-      execArgv: [],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
+    this.#child = fork(
+      programPath('cluster-supervisor', 'targets/cluster-supervisor.js'),
+      [JSON.stringify(options)],
+      {
+        execArgv: [],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      },
+    );
     this.#words.listenTo(this.#child.stderr);
     this.#exited = new Promise((resolve) => {
       const over = (): void => {
