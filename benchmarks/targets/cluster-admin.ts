@@ -33,6 +33,13 @@ export interface NewTopic {
   readonly configs: Readonly<Record<string, string>>;
 }
 
+export interface AskOptions {
+  /** Default 30 s. */
+  readonly timeoutMs?: number;
+  /** Default: the highest that both sides have. */
+  readonly version?: number | 'highest';
+}
+
 const REQUEST_TIMEOUT_MS = 30_000;
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 250;
@@ -169,12 +176,12 @@ export class ClusterAdmin {
   async ask<N extends ApiName>(
     api: N,
     body: RequestInputOf<N>,
-    timeoutMs = REQUEST_TIMEOUT_MS,
+    options: AskOptions = {},
   ): Promise<DecodedResponseOf<N>> {
     let problem: unknown;
     for (const address of this.#connection.bootstrap) {
       try {
-        return await this.askBroker(address, api, body, timeoutMs);
+        return await this.askBroker(address, api, body, options);
       } catch (error) {
         // Others of the same cluster would say the same.
         if (error instanceof BenchError && error.code !== 'TARGET_UNREACHABLE') throw error;
@@ -188,11 +195,11 @@ export class ClusterAdmin {
     address: string,
     api: N,
     body: RequestInputOf<N>,
-    timeoutMs = REQUEST_TIMEOUT_MS,
+    { timeoutMs = REQUEST_TIMEOUT_MS, version = 'highest' }: AskOptions = {},
   ): Promise<DecodedResponseOf<N>> {
     try {
       const signal = this.#signal;
-      return await this.#client(address).request(api, 'highest', body, { timeoutMs, signal });
+      return await this.#client(address).request(api, version, body, { timeoutMs, signal });
     } catch (error) {
       throw this.#signal.aborted ? interrupted() : benchErrorOf(error, address);
     }

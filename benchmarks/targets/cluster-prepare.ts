@@ -1,12 +1,10 @@
-import type { BrokerConnection } from '../load/plan.js';
 import type { Cell } from '../model/knobs.js';
 import type { ClusterAdmin, NewTopic, PartitionPlace } from './cluster-admin.js';
 import { topicSettings } from './topic-settings.js';
 
 /** A topic that is ready for a run. */
 export interface ReadyTopic {
-  readonly topic: string;
-  readonly connection: BrokerConnection;
+  readonly wanted: NewTopic;
   readonly places: readonly PartitionPlace[];
 }
 
@@ -17,7 +15,6 @@ const READY_LIMIT_MS_A_REPLICA = 20;
 /** Makes the topic of a cell, and waits until every broker says that it is whole. */
 export async function makeTopic(
   admin: ClusterAdmin,
-  connection: BrokerConnection,
   { cell, topic, freeBytes }: { cell: Cell; topic: string; freeBytes: number | null },
 ): Promise<ReadyTopic> {
   const { partitions, replicationFactor } = cell;
@@ -29,7 +26,7 @@ export async function makeTopic(
   };
   await admin.createTopic(wanted);
   await admin.waitForTopic(wanted, limitFor(cell));
-  return { topic, connection, places: (await admin.partitions(topic)) ?? [] };
+  return { wanted, places: (await admin.partitions(topic)) ?? [] };
 }
 
 export function limitFor({ partitions, replicationFactor }: Cell): number {

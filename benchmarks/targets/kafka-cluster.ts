@@ -210,7 +210,9 @@ export class KafkaCluster implements LocalBrokers {
     try {
       const body = { topics: [], allowAutoTopicCreation: false };
       const address = this.addresses[id - 1] ?? '';
-      const { brokers } = await this.#admin.askBroker(address, 'Metadata', body, 2_000);
+      const { brokers } = await this.#admin.askBroker(address, 'Metadata', body, {
+        timeoutMs: 2_000,
+      });
       return wanted.every((one) => brokers.some(({ nodeId }) => nodeId === one));
     } catch (error) {
       // It is still starting.

@@ -6,16 +6,10 @@ import { clusterRefusal, experimentRefusal, withoutUnused } from './cell-rules.j
 import { ClusterAdmin } from './cluster-admin.js';
 import { limitFor, makeTopic, type ReadyTopic } from './cluster-prepare.js';
 import { waitForData, waitForDataGone } from './cluster-topic.js';
+import { experimentOn } from './experiments/index.js';
 import type { LocalBrokers } from './local-brokers.js';
 import { type WatchedProcess, watchUsage } from './process-usage.js';
-import type {
-  Disturbance,
-  OpenTarget,
-  OpenTargetOptions,
-  PreparedTopic,
-  Target,
-  UsageMeter,
-} from './target.js';
+import type { OpenTarget, OpenTargetOptions, PreparedTopic, Target, UsageMeter } from './target.js';
 
 export interface LocalClusterTargetOptions {
   readonly name: string;
@@ -66,7 +60,7 @@ class OpenLocalCluster implements OpenTarget {
   async prepare(cell: Cell, topic: string): Promise<PreparedTopic> {
     const { bavail, bsize } = statfsSync(this.#options.directory);
     const freeBytes = bavail * bsize;
-    const ready = await makeTopic(this.#admin, this.#connection, { cell, topic, freeBytes });
+    const ready = await makeTopic(this.#admin, { cell, topic, freeBytes });
     const shares = sharesOf(ready);
     // A replica counts as in sync from the start; Kafka makes its log a little later.
     const expected = [...shares].map(
@@ -77,7 +71,12 @@ class OpenLocalCluster implements OpenTarget {
       topic,
       connection: this.#connection,
       startUsage: async () => this.#startUsage(shares),
-      disturb: this.#disturbance(cell),
+      disturb: experimentOn({
+        cell,
+        topic: ready.wanted,
+        brokers: this.#brokers,
+        admin: this.#admin,
+      }),
       remove: () => this.#remove(cell, topic),
     };
   }
@@ -90,7 +89,7 @@ class OpenLocalCluster implements OpenTarget {
       const body = { topics: [], allowAutoTopicCreation: false };
       const answers = await Promise.all(
         this.#brokers.addresses.map((address) =>
-          this.#admin.askBroker(address, 'Metadata', body, ANSWER_LIMIT_MS),
+          this.#admin.askBroker(address, 'Metadata', body, { timeoutMs: ANSWER_LIMIT_MS }),
         ),
       );
       return answers.every(({ brokers }) => brokers.length === this.#count);
@@ -116,10 +115,6 @@ class OpenLocalCluster implements OpenTarget {
       ),
     );
     return { stop: async () => ({ ...watch.stop(), syncs: null }) };
-  }
-
-  #disturbance(_cell: Cell): Disturbance | null {
-    return null;
   }
 
   async #remove(cell: Cell, topic: string): Promise<void> {

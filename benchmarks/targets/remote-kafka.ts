@@ -44,7 +44,7 @@ export function remoteKafkaTarget(name: string, options: RemoteKafkaOptions): Ta
             const refusal = clusterRefusal(cell, brokers.length);
             if (refusal !== null) throw new BenchError('INVALID_KNOB', refusal);
             const freeBytes = await admin.freeDiskBytes();
-            await makeTopic(admin, connection, { cell, topic, freeBytes });
+            await makeTopic(admin, { cell, topic, freeBytes });
             return {
               topic,
               connection,
@@ -58,7 +58,7 @@ export function remoteKafkaTarget(name: string, options: RemoteKafkaOptions): Ta
           async isUsable() {
             try {
               const body = { topics: [], allowAutoTopicCreation: false };
-              const answer = await admin.ask('Metadata', body, ANSWER_LIMIT_MS);
+              const answer = await admin.ask('Metadata', body, { timeoutMs: ANSWER_LIMIT_MS });
               return answer.brokers.length >= brokers.length;
             } catch {
               return false;

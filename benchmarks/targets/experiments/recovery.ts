@@ -1,0 +1,41 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { isPartitionOf } from '../partition-directories.js';
+import type { Disturbance } from '../target.js';
+import { type ExperimentContext, monotonicNs, WHOLE_LIMIT_MS } from './context.js';
+import { leaderOf } from './leaders.js';
+import { writtenBytes } from './log-files.js';
+
+/**
+ * Kills the leader of partition 0 after it has written for a while, and looks how long it takes from its start until all its
+ * replicas are in sync again: an unclean start, with a log to check. Producers wait for it meanwhile, as they would.
+ */
+export function recovery(context: ExperimentContext): Disturbance {
+  return async (view) => {
+    const { brokers, admin, topic } = context;
+    const leader = await leaderOf(context, 0);
+    await brokers.kill([leader]);
+    const logBytes = logBytesOf(brokers.dataDirectory(leader), topic.topic);
+    const startNs = monotonicNs();
+    await brokers.start([leader]);
+    await admin.waitForTopic(topic, WHOLE_LIMIT_MS);
+    const untilServingMs = (monotonicNs() - startNs) / 1e6;
+    await view.stopLoad();
+    return { recovery: { logBytes, clean: false, untilServingMs } };
+  };
+}
+
+/** Of batches: what files have beyond them, reserved ahead, is not counted. */
+function logBytesOf(dataDirectory: string, topic: string): number {
+  let bytes = 0;
+  for (const name of readdirSync(dataDirectory)) {
+    if (!isPartitionOf(topic, name)) continue;
+    const directory = join(dataDirectory, name);
+    for (const file of readdirSync(directory)) {
+      if (!file.endsWith('.log')) continue;
+      const path = join(directory, file);
+      bytes += writtenBytes(path, statSync(path).size);
+    }
+  }
+  return bytes;
+}
