@@ -48,6 +48,8 @@ export class Batch {
   /** Last handed to the driver. */
   sentNs = 0;
   attempts = 0;
+  /** Of the record batch as it is sent. A client library's: as if it were not compressed, unless its driver knows more. */
+  wireBytes = 0;
 
   readonly #plain: Buffer;
   readonly #view: DataView;
@@ -113,11 +115,7 @@ export class Batch {
     return this.#valueBytesBefore[records]!;
   }
 
-  /** Bytes of the record batch as it is sent, valid after `finish`. */
-  get wireBytes(): number {
-    return this.#wire.length;
-  }
-
+  /** The record batch as it is sent, valid after `finish`. */
   get wire(): Buffer {
     return this.#wire;
   }
@@ -140,13 +138,15 @@ export class Batch {
     this.valueBytes = this.#valueBytesBefore[records]!;
     if (this.#packed !== null) {
       this.#wire = this.#packed.finish(this.dueNs[0]!, nowMs);
+      this.wireBytes = this.#wire.length;
       return;
     }
     this.#stamp(options.isEachDue || options.isNumbered ? records : 1, options.isEachDue, producer);
-    if (!options.isEncoded) return;
     const plain = this.#plain;
     const view = this.#view;
     const size = this.#recordEnds[records - 1]!;
+    this.wireBytes = size;
+    if (!options.isEncoded) return;
     view.setInt32(BATCH_LENGTH_AT, size - LOG_OVERHEAD);
     view.setInt32(LAST_OFFSET_DELTA_AT, records - 1);
     view.setInt32(RECORDS_COUNT_AT, records);
@@ -157,6 +157,7 @@ export class Batch {
       this.#wire = size === plain.length ? plain : plain.subarray(0, size);
     } else {
       this.#wire = pack(plain.subarray(0, size), this.#codec).finish(null, nowMs);
+      this.wireBytes = this.#wire.length;
     }
   }
 

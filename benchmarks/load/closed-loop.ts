@@ -35,6 +35,8 @@ export class ClosedLoop implements BatchSource {
     return ns < this.#untilNs() ? makeFull(this.#making, queue, ns) : null;
   }
 
+  readonly openQueues = [];
+
   along(): null {
     return null;
   }
@@ -84,6 +86,8 @@ export class KeyedClosedLoop implements BatchSource {
     this.#add();
     return makeFull(this.#making, queue, ns);
   }
+
+  readonly openQueues = [];
 
   along(): null {
     return null;

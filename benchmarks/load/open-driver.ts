@@ -4,11 +4,14 @@ import type { LoadPlan } from './plan.js';
 
 /** Each driver is loaded when it is asked for: none pays for the others. @throws BenchError */
 export async function openDriver(plan: LoadPlan): Promise<Driver> {
-  switch (plan.connection.kind) {
+  const { connection } = plan;
+  switch (connection.kind) {
     case 'brokers':
       return openClient(plan);
+    case 'simulated':
+      return new (await import('./simulated-driver.js')).SimulatedDriver(plan, connection);
     default:
-      throw new BenchError('LOAD_FAILED', `no load for ${plan.connection.kind} yet`);
+      throw new BenchError('LOAD_FAILED', `no load for ${connection.kind} yet`);
   }
 }
 

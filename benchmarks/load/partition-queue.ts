@@ -54,4 +54,5 @@ export interface Lane {
   /** Closed loop without keys: whose turn it is. */
   turn: number;
   underWay: number;
+  isPumping: boolean;
 }

@@ -6,17 +6,21 @@ import type { Driver } from './driver.js';
 import { Keys } from './keys.js';
 import type { Load } from './load.js';
 import { openDriver } from './open-driver.js';
+import { OpenLoop } from './open-loop.js';
 import { openPayload } from './payloads.js';
 import type { LoadPlan, LoadResult, Schedule } from './plan.js';
 import { ProcessUsage, peakRssBytes, untilMs } from './process-usage.js';
-import { type BatchSource, Producer } from './producer.js';
+import { Producer } from './producer.js';
 import { ProducerMeter } from './producer-meter.js';
 import { Window } from './window.js';
 
 /** What is under way when the window ends is awaited for so long. */
 const DRAIN_MS = 30_000;
+/** Open loop: after the window and the linger, for what is late by as much as timers are. */
+const LAST_BATCHES_MS = 20;
 /** Apart from the seeds of values. */
 const KEYS_SEED = 104_729;
+const ARRIVALS_SEED = 15_485_863;
 
 export class ProducerLoad implements Load {
   readonly #plan: LoadPlan;
@@ -73,11 +77,17 @@ export class ProducerLoad implements Load {
     this.#producer = producer;
     const usage = new ProcessUsage(window);
     await Promise.race([pause(untilMs(schedule.startNs)), this.#stopped]);
-    producer.start(this.#source(producer, window));
+    const source = this.#source(producer, window, meter, schedule.startNs);
+    producer.start(source);
     await Promise.race([pause(untilMs(schedule.measureToNs)), this.#stopped, producer.failed]);
     // A timer may be a moment early: only what was stopped is shorter.
     if (nowNs() < schedule.measureToNs - NS_PER_MS) window.endAt(nowNs());
     usage.end();
+    if (source instanceof OpenLoop) {
+      // Batches that are not full yet leave when their time has come.
+      await Promise.race([pause(cell.lingerMs + LAST_BATCHES_MS), producer.failed]);
+      source.close();
+    }
     await Promise.race([producer.drain(DRAIN_MS), producer.failed]);
     producer.abandon();
     return {
@@ -118,8 +128,13 @@ export class ProducerLoad implements Load {
     return this.#driver.close();
   }
 
-  #source(producer: Producer, window: Window): BatchSource {
-    const { cell, index, isNumbered } = this.#plan;
+  #source(
+    producer: Producer,
+    window: Window,
+    meter: ProducerMeter,
+    startNs: number,
+  ): OpenLoop | ClosedLoop | KeyedClosedLoop {
+    const { cell, index, isNumbered, rateBytesPerSecond, payload, of } = this.#plan;
     const untilNs = (): number => window.toNs;
     const making = {
       pool: this.#pool,
@@ -127,9 +142,25 @@ export class ProducerLoad implements Load {
       isNumbered,
       isEncoded: this.#driver.isEncoded,
     };
-    if (this.#keys === null) return new ClosedLoop(making, untilNs);
+    const keys = this.#keys;
+    if (rateBytesPerSecond !== null) {
+      return new OpenLoop({
+        making,
+        producer,
+        meter,
+        keys,
+        startNs,
+        untilNs,
+        bytesPerSecond: rateBytesPerSecond / of,
+        phase: index / of,
+        arrivals: cell.arrivals,
+        lingerMs: cell.lingerMs,
+        seed: payload.seed + ARRIVALS_SEED * (index + 1),
+      });
+    }
+    if (keys === null) return new ClosedLoop(making, untilNs);
     const { batchBytes } = cell;
-    return new KeyedClosedLoop({ making, producer, keys: this.#keys, untilNs, batchBytes });
+    return new KeyedClosedLoop({ making, producer, keys, untilNs, batchBytes });
   }
 }
 

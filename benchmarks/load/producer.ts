@@ -33,7 +33,8 @@ export interface BatchSource {
   hasMore(queue: PartitionQueue): boolean;
   /** The next batch of a partition, ready to be sent; null: none now. */
   next(queue: PartitionQueue, ns: number): Batch | null;
-  /** A batch that need not leave yet, to go along with others; null: none. */
+  /** Partitions with a batch that need not leave yet, but may go along with others. */
+  readonly openQueues: Iterable<PartitionQueue>;
   along(queue: PartitionQueue, ns: number): Batch | null;
 }
 
@@ -144,7 +145,7 @@ export class Producer {
   #lane(id: number): Lane {
     let lane = this.#lanes.get(id);
     if (lane === undefined) {
-      lane = { id, partitions: [], line: [], turn: 0, underWay: 0 };
+      lane = { id, partitions: [], line: [], turn: 0, underWay: 0, isPumping: false };
       this.#lanes.set(id, lane);
     }
     return lane;
@@ -152,13 +153,16 @@ export class Producer {
 
   #pump(lane: Lane): void {
     const source = this.#source;
-    if (source === null) return;
+    // Taking a batch may fill another, which would ask again.
+    if (source === null || lane.isPumping) return;
+    lane.isPumping = true;
     while (lane.underWay < this.#options.inFlight && !this.#isOver) {
       const ns = nowNs();
       const batches = this.#collect(lane, source, ns);
-      if (batches.length === 0) return;
+      if (batches.length === 0) break;
       this.#send(lane, batches, ns);
     }
+    lane.isPumping = false;
   }
 
   #collect(lane: Lane, source: BatchSource, ns: number): Batch[] {
@@ -204,9 +208,10 @@ export class Producer {
       }
     } else if (isIn !== null) {
       // As Kafka's own client: a request takes along what other partitions of that leader have, full or not.
-      for (const queue of partitions) {
+      for (const queue of source.openQueues) {
         if (!hasRoom()) break;
-        if (queue.isHeld || queue.isListed || isIn.has(queue.index)) continue;
+        if (queue.lane !== lane || queue.isHeld || queue.isListed || isIn.has(queue.index))
+          continue;
         const batch = source.along(queue, ns);
         if (batch !== null) take(queue, batch);
       }

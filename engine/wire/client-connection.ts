@@ -163,10 +163,21 @@ export class ClientConnection implements Receiver {
     });
   }
 
-  /** For what gets no answer (Produce with acks=0). @throws as `request` */
-  send<N extends ApiName>(api: N, version: number, body: RequestInputOf<N>): void {
-    if (this.#failure !== null) throw this.#failure;
-    this.#send(api, version, body);
+  /**
+   * For what gets no answer (Produce with acks=0). Resolves when the operating system has it all: then its memory is the
+   * caller's again, and who waits for it does not send faster than the connection takes.
+   * @throws as `request`
+   */
+  send<N extends ApiName>(api: N, version: number, body: RequestInputOf<N>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) throw this.#failure;
+      this.#send(api, version, body, (error) => {
+        // A socket that is destroyed with bytes unsent says that all went well.
+        if (this.#failure !== null) reject(this.#failure);
+        else if (error) reject(network(`cannot send: ${error.message}`, error));
+        else resolve();
+      });
+    });
   }
 
   /** Rejects what waits for an answer. */
@@ -191,7 +202,12 @@ export class ClientConnection implements Receiver {
     }
   }
 
-  #send<N extends ApiName>(api: N, version: number, body: RequestInputOf<N>): number {
+  #send<N extends ApiName>(
+    api: N,
+    version: number,
+    body: RequestInputOf<N>,
+    onWritten?: (error?: Error | null) => void,
+  ): number {
     const correlationId = this.#nextCorrelationId;
     const { clientId, fetchBuffers } = this.#options;
     if (api === 'Fetch' && this.#lastFetched !== null) {
@@ -202,7 +218,9 @@ export class ClientConnection implements Receiver {
     this.#nextCorrelationId = (correlationId + 1) & 0x7fffffff;
     const socket = this.#socket;
     socket.cork();
-    for (const chunk of chunks) socket.write(chunk);
+    const last = chunks.length - 1;
+    for (let at = 0; at < last; at++) socket.write(chunks[at]!);
+    socket.write(chunks[last]!, onWritten);
     socket.uncork();
     return correlationId;
   }

@@ -212,6 +212,29 @@ describe('WireClient', () => {
     expect(produce.request).toMatchObject({ acks: 0, topicData: [{ name: 't' }] });
   });
 
+  test('send waits for a connection that takes nothing, and fails with it', async () => {
+    const sockets: net.Socket[] = [];
+    const silent = net.createServer((socket) => sockets.push(socket.pause().on('error', () => {})));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    opened.push({ close: () => new Promise((resolve) => silent.close(resolve)) });
+    const client = clientOf((silent.address() as net.AddressInfo).port, { negotiate: false });
+    const records = Buffer.alloc(64 * 1024 * 1024, 7);
+    const body = { acks: 0, topicData: [{ name: 't', partitionData: [{ index: 0, records }] }] };
+    let isTaken = false;
+    const taken = client.send('Produce', 9, body).then(() => {
+      isTaken = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(isTaken).toBe(false);
+    sockets[0]?.resume();
+    await taken;
+    sockets[0]?.pause();
+    const lost = failure(client.send('Produce', 9, body));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    sockets[0]?.destroy();
+    expect(await lost).toMatchObject({ code: 'NETWORK_EXCEPTION', retriable: true });
+  });
+
   test('a connection can be seen from the other side too', async () => {
     const { port } = await started();
     const peer = await RawPeer.connect(port);

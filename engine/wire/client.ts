@@ -101,7 +101,7 @@ export class WireClient {
     return session.connection.request(api, chosen, body, { timeoutMs: leftMs, signal });
   }
 
-  /** Sends what gets no answer: a Produce request with acks=0. Resolves when it is handed to the socket. */
+  /** Sends what gets no answer: a Produce request with acks=0. Resolves when the operating system has taken it. */
   async send<N extends ApiName>(
     api: N,
     version: number | 'highest',
@@ -110,7 +110,8 @@ export class WireClient {
   ): Promise<void> {
     const { timeoutMs = this.#requestTimeoutMs, signal } = options;
     const session = this.#session ?? (await this.#connected(timeoutMs, signal));
-    session.connection.send(api, version === 'highest' ? highestOf(session, api) : version, body);
+    const chosen = version === 'highest' ? highestOf(session, api) : version;
+    await session.connection.send(api, chosen, body);
   }
 
   /** Drops the connection, and with it whatever waits for an answer. The next request connects again, at once. */
