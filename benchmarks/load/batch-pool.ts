@@ -54,6 +54,7 @@ export class BatchPool {
     const batch = this.#free.get(kind)?.shift() ?? this.#make(kind);
     batch.partition = partition;
     batch.attempts = 0;
+    batch.answeredNs = 0;
     return batch;
   }
 

@@ -48,6 +48,8 @@ export class Batch {
   /** Last handed to the driver. */
   sentNs = 0;
   attempts = 0;
+  /** A driver that answers later than it knows says when it knew; 0: when it answers. */
+  answeredNs = 0;
   /** Of the record batch as it is sent. A client library's: as if it were not compressed, unless its driver knows more. */
   wireBytes = 0;
 
@@ -58,6 +60,7 @@ export class Batch {
   /** Bytes of the values before each record. */
   readonly #valueBytesBefore: Float64Array;
   readonly #inputs: RecordInput[] = [];
+  readonly #lastBytesBefore = [0];
   readonly #codec: Codec;
   /** Compressed once and for all: the whole batch, unstamped. */
   readonly #packed: Packed | null;
@@ -171,6 +174,16 @@ export class Batch {
     return this.records === this.#inputs.length
       ? this.#inputs
       : this.#inputs.slice(0, this.records);
+  }
+
+  /** Sum of the last byte of each value that is longer than its stamp: cheap, and wrong bytes show. */
+  lastBytes(): number {
+    for (let at = this.#lastBytesBefore.length - 1; at < this.records; at++) {
+      const length = this.valueBytesOf(at);
+      const last = length > STAMP_BYTES ? this.#plain[this.#valueStarts[at]! + length - 1]! : 0;
+      this.#lastBytesBefore.push(this.#lastBytesBefore[at]! + last);
+    }
+    return this.#lastBytesBefore[this.records]!;
   }
 
   #stamp(count: number, isEachDue: boolean, producer: number): void {

@@ -5,6 +5,12 @@ import type { Keys } from './keys.js';
 import type { PartitionQueue } from './partition-queue.js';
 import { type BatchSource, BUFFER_BYTES, type Producer } from './producer.js';
 
+/**
+ * With keys: beside two for each partition. A client's whole memory would do too, but until a busy partition has filled it,
+ * which takes thousands of batches, all partitions get the same.
+ */
+const FEWEST_WAITING = 16;
+
 export interface BatchMaking {
   readonly pool: BatchPool;
   readonly producer: number;
@@ -66,7 +72,9 @@ export class KeyedClosedLoop implements BatchSource {
     this.#keys = options.keys;
     this.#untilNs = options.untilNs;
     this.#waiting = new Uint32Array(options.producer.queues.length);
-    this.#mostWaiting = Math.max(1, Math.floor(BUFFER_BYTES / options.batchBytes));
+    const partitions = options.producer.queues.length;
+    const fitting = Math.max(1, Math.floor(BUFFER_BYTES / options.batchBytes));
+    this.#mostWaiting = Math.min(fitting, FEWEST_WAITING + 2 * partitions);
   }
 
   begin(): void {

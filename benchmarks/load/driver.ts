@@ -1,4 +1,5 @@
 import type { Batch } from './batch.js';
+import type { LoadResult } from './plan.js';
 
 /** What became of one batch of a request. */
 export const Outcome = {
@@ -12,6 +13,8 @@ export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 export interface Driver {
   /** It sends `batch.wire`; false: it encodes `batch.inputs()` itself. */
   readonly isEncoded: boolean;
+  /** Batches in one request; absent: as many as a request has room for. */
+  readonly mostBatches?: number;
   /** Partitions with the same lane share requests: a leader's id, or 0 where a client finds leaders itself. Null: no leader now. */
   laneOf(partition: number): number | null;
   /** Called once, before anything is sent: when lanes have changed. */
@@ -21,6 +24,8 @@ export interface Driver {
    * @throws BenchError for what no further attempt would mend
    */
   send(lane: number, batches: readonly Batch[]): Promise<readonly Outcome[]>;
+  /** The engine: reads and compares what was acknowledged. @throws BenchError */
+  readBack?(): Promise<NonNullable<LoadResult['readBack']>>;
   /** Rejects what is under way. Idempotent. */
   close(): Promise<void>;
 }

@@ -10,8 +10,8 @@ export async function openDriver(plan: LoadPlan): Promise<Driver> {
       return openClient(plan);
     case 'simulated':
       return new (await import('./simulated-driver.js')).SimulatedDriver(plan, connection);
-    default:
-      throw new BenchError('LOAD_FAILED', `no load for ${connection.kind} yet`);
+    case 'engine':
+      return (await import('./engine-driver.js')).EngineDriver.open(plan, connection);
   }
 }
 

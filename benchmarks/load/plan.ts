@@ -37,7 +37,7 @@ export interface SaslOptions {
 
 /**
  * The engine inside the one load process, which has the directory to itself. `cell.producers` are concurrent writers in
- * it; what the window wrote is read back after it (`LoadResult.readBack`).
+ * it; what the load wrote is read back after it (`LoadResult.readBack`).
  */
 export interface EngineConnection {
   readonly kind: 'engine';
@@ -161,7 +161,7 @@ export interface LoadResult {
   readonly service: LatencySummary | null;
   /** Ten parts of the window, records of this process: when they were acknowledged, or read. */
   readonly ticks: readonly Tick[];
-  /** Engine: the window's records read back and compared, after it. */
+  /** Engine: everything that the load wrote, read back and compared after it. */
   readonly readBack: {
     readonly records: number;
     readonly bytes: number;

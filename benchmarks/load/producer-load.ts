@@ -72,7 +72,8 @@ export class ProducerLoad implements Load {
       pool: this.#pool,
       meter,
       partitions: cell.partitions,
-      inFlight: cell.inFlight,
+      // The engine has no requests: so many writers append at once.
+      inFlight: plan.connection.kind === 'engine' ? cell.producers : cell.inFlight,
     });
     this.#producer = producer;
     const usage = new ProcessUsage(window);
@@ -90,6 +91,7 @@ export class ProducerLoad implements Load {
     }
     await Promise.race([producer.drain(DRAIN_MS), producer.failed]);
     producer.abandon();
+    const readBack = (await this.#driver.readBack?.()) ?? null;
     return {
       role: 'producer',
       index,
@@ -99,7 +101,7 @@ export class ProducerLoad implements Load {
       userSeconds: usage.userSeconds,
       systemSeconds: usage.systemSeconds,
       peakRssBytes: peakRssBytes(),
-      readBack: null,
+      readBack,
       byPartition: producer.queues.map(({ acknowledgedInAll }) => acknowledgedInAll),
     };
   }

@@ -175,8 +175,10 @@ export class Producer {
       if (batch.attempts === 0) this.#heldBytes += batch.wireBytes;
       queue.underWay.add(batch);
     };
+    const { mostBatches = Number.POSITIVE_INFINITY } = this.#options.driver;
     const hasRoom = (): boolean =>
-      batches.length === 0 || bytes + this.#typicalBytes <= MAX_REQUEST_BYTES;
+      batches.length === 0 ||
+      (batches.length < mostBatches && bytes + this.#typicalBytes <= MAX_REQUEST_BYTES);
 
     if (lane.line.length > 0) {
       const line = lane.line;
@@ -248,7 +250,7 @@ export class Producer {
       queue.underWay.delete(batch);
       if (outcomes[at] === Outcome.ACKNOWLEDGED) {
         queue.acknowledge(batch);
-        meter.acknowledged(batch, ns);
+        meter.acknowledged(batch, batch.answeredNs === 0 ? ns : batch.answeredNs);
         this.#heldBytes -= batch.wireBytes;
         pool.release(batch);
       } else {

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { type Cell, cellOf } from '../model/knobs.js';
-import { LoadGroup } from './load-group.js';
-import { openLoad } from './open-load.js';
-import type { LoadPlan, LoadResult, SimulatedConnection } from './plan.js';
+import type { Cell } from '../model/knobs.js';
+import { measureHere, planOf, scheduleOf } from './load-tests.js';
+import type { LoadResult, SimulatedConnection } from './plan.js';
 import { simulatedBytesPerSecond } from './simulated-driver.js';
 
 const SERVICE: SimulatedConnection = {
@@ -23,22 +22,12 @@ async function measure(options: {
   readonly rateBytesPerSecond?: number;
   readonly seconds?: number;
 }): Promise<LoadResult> {
-  const plan: LoadPlan = {
-    role: 'producer',
-    index: 0,
-    of: 1,
-    group: 0,
-    cell: cellOf({ consumers: 0, ...options.knobs }),
-    topic: 'simulated',
-    connection: { ...SERVICE, ...options.service },
-    payload: { file: null, seed: 1, spread: 'exact', compressibility: null },
-    rateBytesPerSecond: options.rateBytesPerSecond ?? null,
-    isNumbered: false,
-  };
-  const load = await openLoad(plan);
-  const result = await load.run(LoadGroup.schedule(0.2, options.seconds ?? 1));
-  await load.close();
-  return result;
+  const plan = planOf(
+    { consumers: 0, ...options.knobs },
+    { ...SERVICE, ...options.service },
+    { rateBytesPerSecond: options.rateBytesPerSecond ?? null },
+  );
+  return measureHere(plan, scheduleOf(0.2, options.seconds ?? 1));
 }
 
 test('a closed loop gets the rate that the service time allows, and its latency', async () => {
