@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Cell } from '../model/knobs.js';
-import { measureHere, planOf, scheduleOf } from './load-tests.js';
+import { measureHere, planOf } from './load-tests.js';
 import type { LoadResult } from './plan.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'varve-load-engine-'));
@@ -18,7 +18,7 @@ function measure(knobs: Partial<Cell>, rate: number | null = null): Promise<Load
       rateBytesPerSecond: rate,
     },
   );
-  return measureHere(plan, scheduleOf(0.05, 0.3));
+  return measureHere(plan, { warmup: 0.05, measure: 0.3 });
 }
 
 test.each<Partial<Cell>>([

@@ -35,10 +35,13 @@ export function planOf(
 }
 
 /** In this process. */
-export async function measureHere(plan: LoadPlan, schedule: Schedule): Promise<LoadResult> {
+export async function measureHere(
+  plan: LoadPlan,
+  seconds: { readonly warmup: number; readonly measure: number },
+): Promise<LoadResult> {
   const load = await openLoad(plan);
   try {
-    return await load.run(schedule);
+    return await load.run(scheduleOf(seconds.warmup, seconds.measure));
   } finally {
     await load.close();
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Cell } from '../model/knobs.js';
-import { measureHere, planOf, scheduleOf } from './load-tests.js';
+import { measureHere, planOf } from './load-tests.js';
 import type { LoadResult, SimulatedConnection } from './plan.js';
 import { simulatedBytesPerSecond } from './simulated-driver.js';
 
@@ -27,7 +27,7 @@ async function measure(options: {
     { ...SERVICE, ...options.service },
     { rateBytesPerSecond: options.rateBytesPerSecond ?? null },
   );
-  return measureHere(plan, scheduleOf(0.2, options.seconds ?? 1));
+  return measureHere(plan, { warmup: 0.2, measure: options.seconds ?? 1 });
 }
 
 test('a closed loop gets the rate that the service time allows, and its latency', async () => {
