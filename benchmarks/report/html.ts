@@ -1,12 +1,32 @@
+import { KNOBS, type KnobName } from '../model/knobs.js';
 import type { RunResult } from '../model/result.js';
 import { cellTable } from './cell-table.js';
 import { CHARTS } from './charts/all.js';
-import type { Chart } from './charts/chart.js';
+import { eventTables } from './event-tables.js';
 import type { ReportExplanation } from './explanation.js';
+import { askedOf, questionOf, tilesOf } from './headline.js';
+import { KNOB_TITLES } from './measures.js';
 import { type ReportModel, reportModel, type Slo } from './model.js';
 import { embedded, escaped, tableHtml } from './page/elements.js';
-import { STYLE } from './page/style.js';
-import { firstView } from './view.js';
+import {
+  calibrationTable,
+  environmentFacts,
+  generatorTable,
+  planFacts,
+  settingsTable,
+} from './page/facts.js';
+import {
+  card,
+  chartCard,
+  csvButton,
+  eventCard,
+  factsHtml,
+  help,
+  knobsCard,
+  pricesCard,
+} from './page/sections.js';
+import { pageOf, strata } from './page/shell.js';
+import { priceLists } from './prices.js';
 
 export interface HtmlOptions {
   /** null: the page has figures and no sentences about them, and says so. */
@@ -14,48 +34,145 @@ export interface HtmlOptions {
   readonly slo: Slo | null;
   /** The bundle that draws the charts (`readClientScript`). */
   readonly clientScript: string;
+  /** Pictures for readers without JavaScript, by the id of their chart (`exportSvg`). Default: tables only. */
+  readonly pictures?: Readonly<Record<string, string>>;
+}
+
+interface Part {
+  readonly id: string;
+  readonly name: string;
+  readonly html: string;
 }
 
 /** One file with everything in it: no request leaves it, and without JavaScript every figure is in a table. */
 export function renderHtml(result: RunResult, options: HtmlOptions): string {
   const model = reportModel(result, options);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(`${result.name}: benchmark report`)}</title>
-<link rel="icon" href="data:,">
-<style>${STYLE}</style>
-</head>
-<body>
-<header class="wrap"><h1>${escaped(result.name)}</h1></header>
-<main class="wrap">
-${CHARTS.map((chart) => chartSection(chart, model)).join('\n')}
-<section class="card" id="cells" aria-labelledby="cells-title"><h2 id="cells-title">Every cell</h2>
-${tableHtml(cellTable(model), { id: 'cells-table', isSortable: true })}
-</section>
-</main>
-${embedded('model', model)}
-${embedded('result', result)}
-<script>${options.clientScript.replaceAll('</script', '<\\/script')}</script>
-</body>
-</html>
-`;
+  const { parts, leftOut } = partsOf(result, model, options);
+  const left =
+    leftOut.length === 0
+      ? ''
+      : `<section class="card" id="left-out" aria-labelledby="left-out-title"><h2 id="left-out-title">Left out</h2><ul>${leftOut.map((line) => `<li>${escaped(line)}</li>`).join('')}</ul></section>`;
+  return pageOf({
+    title: `${result.name}: benchmark report`,
+    header: `<header>${strata()}<div class="wrap"><span class="brand">varve bench</span><span class="meta">${escaped(result.name)} \u00b7 ${escaped(result.startedAt.slice(0, 16).replace('T', ' '))} UTC \u00b7 ${escaped(result.environment.cpuModel.trim())}, ${result.environment.cores} cores</span><button type="button" class="plain theme js-only" data-theme-toggle>Dark theme</button></div></header>`,
+    links: parts.map(({ id, name }) => [id, name] as const),
+    main: `${answer(result, model, options.explanation)}
+${parts.map(({ html }) => html).join('\n')}
+${left}`,
+    data: `${embedded('model', model)}\n${embedded('result', result)}`,
+    script: options.clientScript,
+  });
 }
 
-function chartSection(chart: Chart, model: ReportModel): string {
-  if (chart.isEmpty(model) !== null) return '';
-  const view = firstView(model);
-  return `<section class="card" id="${chart.id}" aria-labelledby="${chart.id}-title">
-<h2 id="${chart.id}-title">${escaped(chart.title)}</h2>
-<p class="help">${escaped(chart.help)}</p>
-<div class="controls js-only" data-controls="${chart.id}"></div>
-<figure class="js-only"><div class="chart" data-chart="${chart.id}" role="img" aria-label="${escaped(chart.summary(model, view))}"></div></figure>
-<div class="tools js-only">
-<button type="button" class="plain" data-save="svg" data-of="${chart.id}">Save as SVG</button>
-<button type="button" class="plain" data-save="png" data-of="${chart.id}">Save as PNG</button>
-</div>
-<details><summary>These figures as a table</summary><div data-table="${chart.id}">${tableHtml(chart.table(model, view), { id: `${chart.id}-table` })}</div></details>
+function answer(
+  result: RunResult,
+  model: ReportModel,
+  explanation: ReportExplanation | null,
+): string {
+  const sentences =
+    explanation === null || explanation.answer.length === 0
+      ? '<p class="help">No sentences were made about this result: look at the figures.</p>'
+      : `<ul class="answer">${explanation.answer.map((line) => `<li>${escaped(line)}</li>`).join('')}</ul>`;
+  const tiles = tilesOf(result, model).map(
+    ({ title, big, small }) =>
+      `<div class="tile"><dt>${escaped(title)}</dt><dd><span class="big">${escaped(big)}</span><span class="small">${escaped(small)}</span></dd></div>`,
+  );
+  return `<section id="answer" aria-labelledby="question">
+<h1 id="question">${escaped(questionOf(model))}</h1>
+<p class="asked">${escaped(askedOf(result, model))}</p>
+${statusNotice(result)}<div class="lead"><div>${sentences}</div>
+<dl class="tiles">${tiles.join('')}</dl></div>
+${wordsHtml(model)}
 </section>`;
+}
+
+function statusNotice({ status, statusReason, calibration }: RunResult): string {
+  const notices: string[] = [];
+  if (status !== 'complete') {
+    notices.push(`This run is ${status}: ${statusReason ?? 'no reason was given'}.`);
+  }
+  if (calibration.noise.verdict === 'noisy') {
+    notices.push(`The machine was noisy: ${calibration.noise.text}`);
+  }
+  return notices.map((text) => `<p class="notice" role="note">${escaped(text)}</p>`).join('');
+}
+
+/** What the knobs of this run are, in the words of their own documentation. */
+function wordsHtml(model: ReportModel): string {
+  const knobs = new Set<KnobName>(
+    model.targets.flatMap(({ axes }) => axes.map(({ knob }) => knob)),
+  );
+  if (knobs.size === 0) return '';
+  const facts = [...knobs].map(
+    (knob) => [KNOB_TITLES[knob], KNOBS[knob].description ?? ''] as const,
+  );
+  return `<details class="words"><summary>What do these words mean?</summary>${factsHtml(facts)}</details>`;
+}
+
+function partsOf(
+  result: RunResult,
+  model: ReportModel,
+  { explanation, pictures = {} }: HtmlOptions,
+): { parts: Part[]; leftOut: string[] } {
+  const parts: Part[] = [];
+  const leftOut: string[] = [];
+  const add = (id: string, name: string, html: string): void => {
+    parts.push({ id, name, html });
+  };
+  if (explanation !== null && explanation.knobs.length > 0) {
+    add('knobs', 'Knobs', knobsCard(explanation, model));
+  }
+  for (const chart of CHARTS) {
+    const why = chart.isEmpty(model);
+    if (why !== null) leftOut.push(`${chart.title}: ${why}`);
+    else add(chart.id, chart.short, chartCard(chart, model, pictures[chart.id] ?? ''));
+    if (chart.id === 'scaling') addPrices();
+  }
+  for (const event of eventTables(model)) {
+    if (event.table.rows.length === 0) leftOut.push(`${event.title}: ${event.missing}`);
+    else add(event.kind, event.short, eventCard(event));
+  }
+  add('cells', 'Every cell', cellsCard(model));
+  add('machine', 'Machine and settings', machineCard(result, leftOut));
+  return { parts, leftOut };
+
+  function addPrices(): void {
+    const lists = priceLists(model);
+    if (lists.length > 0) add('prices', 'Prices', pricesCard(lists, model.targets.length === 1));
+    else
+      leftOut.push('The price of safety: acks, replication factor and flush had one value each.');
+  }
+}
+
+function cellsCard(model: ReportModel): string {
+  const failed = model.cells.flatMap(({ label, failure }) =>
+    failure === null
+      ? []
+      : [`<li>${escaped(label)}: ${escaped(failure.code)}: ${escaped(failure.message)}</li>`],
+  );
+  return card(
+    'cells',
+    'Every cell',
+    `${help('Medians of all runs; \u00b1 is half the range that holds the true median. No run and no sample is left out. A heading sorts.')}
+${tableHtml(cellTable(model), { id: 'cells-table', isSortable: true, isTall: true })}
+<div class="tools js-only"><button type="button" class="plain" data-csv="cells-table">Save as CSV</button><button type="button" class="plain" data-json>Save everything as JSON</button></div>
+${failed.length === 0 ? '' : `<h3>Failed</h3><ul>${failed.join('')}</ul>`}`,
+  );
+}
+
+function machineCard(result: RunResult, leftOut: string[]): string {
+  const calibration = calibrationTable(result);
+  if (calibration === null) leftOut.push('Calibration: it was not taken in this run.');
+  const generator = generatorTable(result);
+  const settings = settingsTable(result);
+  return card(
+    'machine',
+    'Machine and settings',
+    `${help('Figures are of this machine. Carry ratios to another one, not absolutes.')}
+${factsHtml(environmentFacts(result))}
+${calibration === null ? '' : `<h3>${escaped(calibration.caption)}</h3><p class="help">${escaped(result.calibration.noise.text)}</p>${tableHtml(calibration, { id: 'calibration-table' })}`}
+${generator === null ? '' : `<h3>${escaped(generator.caption)}</h3>${tableHtml(generator, { id: 'generator-table' })}`}
+<h3>The run</h3>${factsHtml(planFacts(result))}
+${settings.rows.length === 0 ? '' : `<h3>${settings.caption}</h3>${tableHtml(settings, { id: 'settings-table', isSortable: true })}${csvButton('settings-table')}`}`,
+  );
 }

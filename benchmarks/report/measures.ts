@@ -1,4 +1,5 @@
 import type { KnobName } from '../model/knobs.js';
+import type { ProcessRole } from '../model/result.js';
 import { digits } from '../model/text.js';
 import type { LatencyKind, ModelCell } from './model.js';
 
@@ -120,3 +121,13 @@ export function shortText(value: number): string {
 export function roughText(value: number): string {
   return shortText(Number(value.toPrecision(2)));
 }
+
+/** In the order of stacked bars: what a user's own machines would run first. */
+export const PROCESS_ROLE_NAMES = [
+  'broker',
+  'engine',
+  'supervisor',
+  'producer',
+  'consumer',
+  'other',
+] as const satisfies readonly ProcessRole[];

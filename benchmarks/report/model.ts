@@ -105,10 +105,8 @@ export interface ModelOptions {
 }
 
 export function reportModel(result: RunResult, options: ModelOptions): ReportModel {
-  const axisKnobs = KNOB_NAMES.filter(
-    (knob) => new Set(result.cells.map(({ cell }) => String(cell[knob]))).size > 1,
-  );
-  const cells = result.cells.map((cell) => modelCell(cell, axisKnobs));
+  const labels = labelKnobs(result.cells);
+  const cells = result.cells.map((cell) => modelCell(cell, labels(cell.cell)));
   const names = [...new Set(result.cells.map(({ cell }) => cell.target))];
   return {
     name: result.name,
@@ -129,6 +127,22 @@ export function reportModel(result: RunResult, options: ModelOptions): ReportMod
 export function kindOf(cell: Cell): CellKind {
   if (cell.experiment !== 'load') return cell.experiment;
   return cell.rate === 'max' ? 'load' : 'rate';
+}
+
+/** Knobs that tell a cell from the others that answer the same question: shorter than all that differ anywhere. */
+function labelKnobs(cells: readonly CellResult[]): (cell: Cell) => readonly KnobName[] {
+  const ofKind = new Map<string, KnobName[]>();
+  return (cell) => {
+    const key = kindOf(cell);
+    const known = ofKind.get(key);
+    if (known !== undefined) return known;
+    const same = cells.filter((each) => kindOf(each.cell) === key);
+    const knobs = KNOB_NAMES.filter(
+      (knob) => new Set(same.map((each) => String(each.cell[knob]))).size > 1,
+    );
+    ofKind.set(key, knobs);
+    return knobs;
+  };
 }
 
 function modelCell(result: CellResult, axes: readonly KnobName[]): ModelCell {

@@ -42,11 +42,12 @@ export function headOf({ title, unit }: Column): string {
 
 /** RFC 4180, with a header line. */
 export function tableCsv(table: Table): string {
-  const lines = [
-    table.columns.map(headOf),
-    ...table.rows.map((row) => row.map(({ value }) => value)),
-  ];
-  return `${lines.map((line) => line.map(csvField).join(',')).join('\r\n')}\r\n`;
+  const head = csvLine(table.columns.map(headOf));
+  return head + table.rows.map((row) => csvLine(row.map(({ value }) => value))).join('');
+}
+
+export function csvLine(fields: readonly (string | number | null)[]): string {
+  return `${fields.map(csvField).join(',')}\r\n`;
 }
 
 export function csvField(value: string | number | null): string {

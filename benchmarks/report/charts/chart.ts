@@ -8,6 +8,8 @@ import type { View } from '../view.js';
 export interface Chart {
   readonly id: ChartId;
   readonly title: string;
+  /** For a link to it. */
+  readonly short: string;
   /** How to read it, for somebody who sees it for the first time. */
   readonly help: string;
   /** null: the result has nothing to draw; then this says what would have to be measured. */
@@ -18,16 +20,11 @@ export interface Chart {
   /** One sentence for a screen reader. */
   summary(model: ReportModel, view: View): string;
   table(model: ReportModel, view: View): Table;
+  /** Sentences that belong below it. */
+  notes(model: ReportModel, view: View): readonly string[];
 }
 
-export type ChartId =
-  | 'heat'
-  | 'scaling'
-  | 'percentiles'
-  | 'rate'
-  | 'bottleneck'
-  | 'cpu'
-  | 'timeline';
+export type ChartId = 'heat' | 'scaling' | 'percentiles' | 'rate' | 'bottleneck' | 'cpu';
 
 export interface Canvas {
   readonly theme: ThemeName;

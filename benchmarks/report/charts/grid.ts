@@ -122,7 +122,7 @@ export function gridOption(
       const slots = layout.across.values.flatMap((across) =>
         rows.map((up) => slotOf(across.value, up.value, panel.value)),
       );
-      return panelSeries(at, panel.text, slots, fontSize);
+      return panelSeries(at, panel.text, slots, fontSize, tilePx);
     }),
   };
 
@@ -157,6 +157,7 @@ function panelSeries(
   name: string,
   slots: readonly Slot[],
   fontSize: number,
+  widthPx: number,
 ): CustomSeriesOption {
   return {
     type: 'custom',
@@ -171,6 +172,7 @@ function panelSeries(
     encode: { x: 0, y: 1, tooltip: 2 },
     renderItem: ({ dataIndex }, api) => {
       const { tile } = slots[dataIndex]!;
+      const { text, px } = fitted(tile.text, widthPx - GAP_PX - 4, fontSize);
       const [x, y] = api.coord([api.value(0), api.value(1)]) as [number, number];
       const [width, height] = api.size!([1, 1]) as [number, number];
       const letters = {
@@ -197,9 +199,9 @@ function panelSeries(
             type: 'text',
             style: {
               ...letters,
-              text: tile.text,
+              text,
               y: tile.small === '' ? y : y - fontSize * 0.55,
-              font: `600 ${fontSize}px ${FONT}`,
+              font: `600 ${px}px ${FONT}`,
             },
           },
           {
@@ -215,4 +217,17 @@ function panelSeries(
       };
     },
   };
+}
+
+const SMALLEST_PX = 9;
+/** Of a bold letter's height, on average. */
+const LETTER_WIDTH = 0.62;
+
+/** Smaller letters for a word that would leave its tile, and at the smallest its beginning. */
+export function fitted(text: string, widthPx: number, px: number): { text: string; px: number } {
+  const fits = widthPx / (Math.max(1, text.length) * LETTER_WIDTH);
+  if (fits >= px) return { text, px };
+  if (fits >= SMALLEST_PX) return { text, px: Math.floor(fits * 2) / 2 };
+  const letters = Math.max(1, Math.floor(widthPx / (SMALLEST_PX * LETTER_WIDTH)) - 1);
+  return { text: `${text.slice(0, letters)}.`, px: SMALLEST_PX };
 }

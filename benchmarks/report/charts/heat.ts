@@ -11,6 +11,7 @@ import { gridCells, gridHeight, gridLayout, gridOption, spreadKnobs, type Tile }
 export const heat: Chart = {
   id: 'heat',
   title: 'The map',
+  short: 'Map',
   help: 'One tile is one setting, measured. Read a row from left to right: did more partitions help? Read a column upwards: what did more replicas cost? Compare the panels: what did waiting for acknowledgements cost?',
   isEmpty: (model) =>
     model.targets.some(({ axes }) => axes.length > 0)
@@ -51,6 +52,7 @@ export const heat: Chart = {
     return `Map of ${measured.length} settings, ${measure.title}: lowest ${text(sorted[0]!)}, highest ${text(sorted.at(-1)!)}.`;
   },
   table: (model, view) => measureTable(cellsOf(model, view), model, view),
+  notes: () => [],
 };
 
 function cellsOf(model: ReportModel, view: View): ModelCell[] {

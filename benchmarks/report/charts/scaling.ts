@@ -28,6 +28,7 @@ const BYTES_PER_MB = 1e6;
 export const scaling: Chart = {
   id: 'scaling',
   title: 'Does more help?',
+  short: 'Scaling',
   help: 'Points are measured, with the range that holds the true value. The dotted line is what the first point promises if every doubling doubled the rate; the dashed lines are the Universal Scalability Law fitted to the points. Where a curve leaves the dotted line, something shared is in the way.',
   isEmpty: (model) =>
     model.targets.some(({ axes }) =>
@@ -104,6 +105,10 @@ export const scaling: Chart = {
     return `Curves of the produced rate. ${parts.join('; ')}.`;
   },
   table: (model, view) => scalingTable(model, view),
+  notes: (model, view) =>
+    curvesOf(model, view).flatMap(({ name, fit }) =>
+      fit === null ? [] : [`${name}: ${fit.text}`],
+    ),
 };
 
 const IDEAL = 'ideal: twice as many, twice the rate';

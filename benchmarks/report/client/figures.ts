@@ -2,6 +2,7 @@ import type { Chart, ChartId, Control } from '../charts/chart.js';
 import { echarts } from '../echarts.js';
 import type { ReportModel } from '../model.js';
 import { tableHtml } from '../page/elements.js';
+import { notesHtml } from '../page/sections.js';
 import type { ThemeName } from '../theme.js';
 import { type View, viewOfTarget } from '../view.js';
 import { controlsHtml } from './controls.js';
@@ -12,6 +13,7 @@ interface Figure {
   readonly box: HTMLElement;
   readonly controls: HTMLElement;
   readonly table: HTMLElement;
+  readonly notes: HTMLElement;
   readonly drawing: ReturnType<typeof echarts.init>;
   /** Of the last drawing: a resize that changes nothing must not draw again. */
   width: number;
@@ -47,6 +49,7 @@ export class Figures {
       box,
       controls: document.querySelector<HTMLElement>(`[data-controls="${chart.id}"]`)!,
       table: document.querySelector<HTMLElement>(`[data-table="${chart.id}"]`)!,
+      notes: document.querySelector<HTMLElement>(`[data-notes="${chart.id}"]`)!,
       drawing: echarts.init(box, null, { renderer: 'svg', width: 1, height: 1 }),
       width: 0,
     };
@@ -90,7 +93,8 @@ export class Figures {
   }
 
   /** Words and tables beside the picture. */
-  #update({ chart, box, controls, table }: Figure): void {
+  #update({ chart, box, controls, table, notes }: Figure): void {
+    notes.innerHTML = notesHtml(chart.notes(this.#model, this.#view));
     box.setAttribute('aria-label', chart.summary(this.#model, this.#view));
     replaceControls(controls, chart.id, chart.controls(this.#model, this.#view));
     table.innerHTML = tableHtml(chart.table(this.#model, this.#view), { id: `${chart.id}-table` });

@@ -22,10 +22,15 @@ export function embedded(id: string, value: unknown): string {
 export interface TableOptions {
   readonly id: string;
   readonly isSortable?: boolean;
+  /** Scrolls within itself instead of filling the page. */
+  readonly isTall?: boolean;
 }
 
 /** In a box that scrolls sideways by itself, reachable by keyboard. */
-export function tableHtml(table: Table, { id, isSortable = false }: TableOptions): string {
+export function tableHtml(
+  table: Table,
+  { id, isSortable = false, isTall = false }: TableOptions,
+): string {
   const head = table.columns.map((column) => {
     const title = escaped(headOf(column));
     // A button also where there is no script: it only does nothing there, and is styled as text.
@@ -39,7 +44,7 @@ export function tableHtml(table: Table, { id, isSortable = false }: TableOptions
     });
     return `<tr>${cells.join('')}</tr>`;
   });
-  return `<div class="table-box" tabindex="0" role="region" aria-label="${escaped(table.caption)}">
+  return `<div class="table-box${isTall ? ' tall' : ''}" tabindex="0" role="region" aria-label="${escaped(table.caption)}">
 <table id="${id}"${isSortable ? ' data-sortable' : ''}><caption>${escaped(table.caption)}</caption>
 <thead><tr>${head.join('')}</tr></thead>
 <tbody>

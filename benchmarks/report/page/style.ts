@@ -41,7 +41,7 @@ nav{position:sticky;top:0;z-index:5;background:var(--page);border-bottom:1px sol
 nav ul{display:flex;gap:.25rem;margin:0;padding:.35rem 0;list-style:none;overflow-x:auto}
 nav a{display:block;padding:.3rem .7rem;color:var(--quiet);text-decoration:none;white-space:nowrap;border-radius:99px;font-size:.9rem}
 nav a:hover{background:var(--missing);color:var(--ink)}
-h1{font-size:clamp(1.7rem,1.2rem + 2.4vw,2.9rem);line-height:1.12;letter-spacing:-.02em;margin:1.6rem 0 .6rem;max-width:24ch;text-wrap:balance}
+h1{font-size:clamp(1.7rem,1.25rem + 1.9vw,2.6rem);line-height:1.12;letter-spacing:-.02em;margin:1.6rem 0 .6rem;max-width:30ch;text-wrap:balance}
 h2{font-size:1.45rem;line-height:1.2;letter-spacing:-.01em;margin:0 0 .3rem}
 h3{font-size:1.05rem;margin:1.2rem 0 .3rem}
 .asked{color:var(--quiet);max-width:70ch;margin:0 0 1.4rem}
@@ -49,6 +49,8 @@ h3{font-size:1.05rem;margin:1.2rem 0 .3rem}
 .answer li{padding:.5rem 0 .5rem 1.1rem;border-left:3px solid var(--line)}
 .answer li:first-child{font-size:1.3rem;line-height:1.4;border-left-color:var(--accent)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.8rem;margin:0 0 1.5rem;padding:0}
+.lead{display:grid;gap:0 2.5rem}
+@media (min-width:62rem){.lead{grid-template-columns:minmax(0,1.35fr) minmax(0,1fr);align-items:start}.lead .tiles{grid-template-columns:1fr 1fr}}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:.8rem 1rem;margin:0}
 .tile dt{font-size:.82rem;color:var(--quiet)}
 .tile dd{margin:0}
@@ -72,6 +74,12 @@ select,button.plain{font:inherit;font-size:.88rem;color:var(--ink);background:va
 button.plain:hover{border-color:var(--accent)}
 .chart{width:100%;position:relative}
 .tools{display:flex;flex-wrap:wrap;gap:.5rem;margin-top:.5rem}
+.held{color:var(--quiet);font-weight:400;font-size:.9rem;margin:0}
+.price-bar{display:block;height:.45rem;margin-top:.25rem;background:var(--missing);border-radius:3px;width:11rem;max-width:40vw}
+.price-bar i{display:block;height:100%;background:var(--accent);border-radius:3px}
+.prices th.step{color:var(--ink);font-size:.92rem}
+.picture{overflow-x:auto}
+.words{margin:0 0 1rem}
 .fit{font-size:.92rem;color:var(--quiet);margin:.6rem 0 0}
 details>summary{cursor:pointer;color:var(--accent);font-size:.92rem;padding:.35rem 0}
 .table-box{overflow-x:auto;max-width:100%;border:1px solid var(--line);border-radius:10px;margin:.5rem 0}
@@ -79,7 +87,7 @@ details>summary{cursor:pointer;color:var(--accent);font-size:.92rem;padding:.35r
 table{border-collapse:collapse;width:100%;font-size:.88rem}
 caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 th,td{padding:.4rem .7rem;border-bottom:1px solid var(--line);white-space:nowrap;text-align:left;vertical-align:top}
-tbody tr:last-child td{border-bottom:0}
+tbody tr:last-child>*{border-bottom:0}
 tbody tr:hover td{background:var(--page)}
 th{color:var(--quiet);font-weight:600;font-size:.8rem;background:var(--card);position:sticky;top:0}
 th.right,td.right{text-align:right}
