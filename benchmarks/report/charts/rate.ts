@@ -29,7 +29,7 @@ export const rate: Chart = {
     const colorOf = (at: number) => palette.series[at % palette.series.length]!;
     return {
       ...shared,
-      grid: { left: 66, right: 24, top: 64, bottom: 52 },
+      grid: { left: 66, right: 24, top: canvas.width < NARROW ? 84 : 48, bottom: 52 },
       legend: {
         top: 0,
         left: 4,

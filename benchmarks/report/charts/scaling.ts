@@ -43,7 +43,7 @@ export const scaling: Chart = {
       ...(axes === null ? [] : fixedControls(model, view, axes.knobs)),
     ];
   },
-  height: (_model, _view, width) => (width < NARROW ? 340 : 420),
+  height: (_model, _view, width) => (width < NARROW ? 370 : 420),
   option(model, view, canvas) {
     const axes = axesOf(model, view);
     if (axes === null) return {};
@@ -57,7 +57,7 @@ export const scaling: Chart = {
     const colorOf = (at: number): string => palette.series[at % palette.series.length]!;
     return {
       ...shared,
-      grid: { left: 64, right: isNarrow ? 16 : 96, top: 44, bottom: 52 },
+      grid: { left: 64, right: isNarrow ? 16 : 96, top: isNarrow ? 66 : 44, bottom: 52 },
       legend: {
         top: 4,
         left: 8,

@@ -107,7 +107,7 @@ html.js .no-js{display:none!important}
 .knob.some .bar i{background:var(--ramp-3)}
 .bar b{white-space:nowrap}
 .knob p{grid-column:2;margin:0;color:var(--quiet);font-size:.92rem}
-@media (max-width:560px){.knob{grid-template-columns:1fr}.knob p{grid-column:1}}
+@media (max-width:560px){.tiles{grid-template-columns:1fr 1fr}.tile{padding:.65rem .75rem}.tile .big{font-size:1.3rem}.knob{grid-template-columns:1fr}.knob p{grid-column:1}}
 dl.facts{display:grid;grid-template-columns:minmax(8rem,auto) 1fr;gap:.25rem 1.2rem;margin:.5rem 0;font-size:.92rem}
 dl.facts dt{color:var(--quiet)}
 dl.facts dd{margin:0;overflow-wrap:anywhere}
