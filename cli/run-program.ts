@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { type BenchErrorCode, isBenchError } from '../benchmarks/model/bench-error.js';
 import { isVarveError, VarveError } from '../engine/errors.js';
 import { RemoteError } from './client/client-error.js';
 import { version } from './version.js';
@@ -73,11 +74,23 @@ function report(error: unknown): number {
     process.stderr.write(`varve: ${error.message} [${error.code}]\n`);
     return error.code === 'ABORTED' ? EXIT.interrupted : EXIT.failed;
   }
+  if (isBenchError(error)) {
+    process.stderr.write(`varve: ${error.message} [${error.code}]\n`);
+    if (error.code === 'INTERRUPTED') return EXIT.interrupted;
+    return ASKED_WRONGLY.has(error.code) ? EXIT.usage : EXIT.failed;
+  }
   process.stderr.write(
     `varve: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );
   return EXIT.failed;
 }
+
+const ASKED_WRONGLY: ReadonlySet<BenchErrorCode> = new Set([
+  'INVALID_KNOB',
+  'INVALID_SUITE',
+  'INVALID_PAYLOAD',
+  'INVALID_RESULT',
+]);
 
 let interrupted: AbortController | null = null;
 

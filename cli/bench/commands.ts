@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { wholeNumberFrom } from '../arguments.js';
-import { addKnobOptions, addMeasureOptions, seconds } from './flags.js';
+import { addKnobOptions, addMeasureOptions, bound, seconds } from './flags.js';
 import type { RunFlags } from './request.js';
 
 const port = wholeNumberFrom(0, 65_535);
@@ -33,7 +33,7 @@ function addRun(bench: Command): void {
     .option('--warmup <time>', 'before each window: 500ms, 1s', seconds)
     .option('--seconds <time>', 'measured window of each run: 2s', seconds)
     .option('--time <time>', 'budget for everything, shared out over all runs: 10m', seconds)
-    .option('--slo <bound>', 'say which rates meet it: p99=10ms')
+    .option('--slo <bound>', 'say which rates meet it: p99=10ms', bound)
     .option('--name <name>', 'in the result and its file name', resultName)
     .option('--out <file>', 'result file (default: results/<time>-<name>.json)')
     .option('--report <file>', 'where the report goes (default: beside the result)')
@@ -114,7 +114,7 @@ function addShow(bench: Command): void {
     .command('show')
     .description('print a result as tables and small charts')
     .argument('<file>', 'a result')
-    .option('--slo <bound>', 'say which rates meet it: p99=10ms')
+    .option('--slo <bound>', 'say which rates meet it: p99=10ms', bound)
     .addHelpText(
       'after',
       '\nExamples:\n  varve bench show results/baselines/cluster-kafka-full.json --slo p99=20ms',
@@ -130,7 +130,7 @@ function addReport(bench: Command): void {
     .description('write the report of a result: one HTML file that works offline')
     .argument('<file>', 'a result')
     .option('--out <file>', 'where to (default: beside the result)')
-    .option('--slo <bound>', 'draw it, and say which rates meet it: p99=10ms')
+    .option('--slo <bound>', 'draw it, and say which rates meet it: p99=10ms', bound)
     .option('--markdown', 'Markdown for a pull request, on stdout')
     .addHelpText(
       'after',

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { parseSlo } from '../../benchmarks/explain/slo.js';
 import type { SaslOptions, TlsOptions } from '../../benchmarks/load/plan.js';
 import { BenchError } from '../../benchmarks/model/bench-error.js';
 import { KNOB_NAMES, KNOBS, type KnobName } from '../../benchmarks/model/knobs.js';
@@ -116,6 +117,12 @@ export function security(flags: ConnectFlags): {
 /** `--time 10m` as seconds. */
 export function seconds(text: string): number {
   return usage(() => parseDuration(text) / 1000);
+}
+
+/** `--slo p99=10ms`, checked before anything is measured. */
+export function bound(text: string): string {
+  usage(() => parseSlo(text));
+  return text;
 }
 
 /** Problems of values become commander's, which names the flag. */

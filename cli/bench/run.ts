@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { isBenchError } from '../../benchmarks/model/bench-error.js';
 import { labelAmong } from '../../benchmarks/model/matrix.js';
 import type { RunResult } from '../../benchmarks/model/result.js';
 import { fitBudget, secondsOf } from '../../benchmarks/run/budget.js';
@@ -79,7 +78,6 @@ async function run(request: SessionRequest, flags: RunFlags, out: string | null)
     await views.close();
     // Nothing was measured, or it was not asked for rightly: there is nothing to go on from.
     journal?.remove();
-    if (isBenchError(error) && error.code === 'INVALID_KNOB') throw new UsageError(error.message);
     throw error;
   }
   writeResult(result, path);
