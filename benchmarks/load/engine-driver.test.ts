@@ -40,6 +40,7 @@ test.each<Partial<Cell>>([
 
 test('an open loop keeps its rate', async () => {
   const { records, dueRecords, readBack } = await measure({ partitions: 2 }, 1e6);
-  expect(records).toBe(dueRecords);
+  expect(records).toBeGreaterThan((dueRecords ?? 0) * 0.9);
+  expect(records).toBeLessThanOrEqual(dueRecords ?? 0);
   expect(readBack?.records).toBeGreaterThanOrEqual(records);
 });

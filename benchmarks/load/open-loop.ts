@@ -125,6 +125,20 @@ export class OpenLoop implements BatchSource {
     return this.#finish(queue, batch, count);
   }
 
+  /** All moments up to the end have passed, or there is no room for what they would bring. */
+  get isScheduleOver(): boolean {
+    if (this.#isBlocked) return true;
+    return (
+      this.#filling === null &&
+      this.#nextDueNs >= this.#options.untilNs() &&
+      this.#firstDeadline() === null
+    );
+  }
+
+  get isWaiting(): boolean {
+    return this.#waitingBytes > 0;
+  }
+
   /** The time is over: what did not leave by now never does, and counts as late as it is. */
   close(): void {
     const { meter, untilNs } = this.#options;

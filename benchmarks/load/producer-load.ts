@@ -16,8 +16,12 @@ import { Window } from './window.js';
 
 /** What is under way when the window ends is awaited for so long. */
 const DRAIN_MS = 30_000;
-/** Open loop: after the window and the linger, for what is late by as much as timers are. */
+/** Open loop: how long the schedule's last moments may be late. */
+const SCHEDULE_LATE_MS = 1000;
+/** Open loop: batches that are ready when the schedule is done wait for a free request, but not longer than this. */
 const LAST_BATCHES_MS = 20;
+const LAST_BATCHES_SHARE = 0.01;
+const CHECK_MS = 2;
 /** Apart from the seeds of values. */
 const KEYS_SEED = 104_729;
 const ARRIVALS_SEED = 15_485_863;
@@ -85,8 +89,7 @@ export class ProducerLoad implements Load {
     if (nowNs() < schedule.measureToNs - NS_PER_MS) window.endAt(nowNs());
     usage.end();
     if (source instanceof OpenLoop) {
-      // Batches that are not full yet leave when their time has come.
-      await Promise.race([pause(cell.lingerMs + LAST_BATCHES_MS), producer.failed]);
+      await Promise.race([this.#lastBatches(source, window), producer.failed]);
       source.close();
     }
     await Promise.race([producer.drain(DRAIN_MS), producer.failed]);
@@ -128,6 +131,19 @@ export class ProducerLoad implements Load {
 
   close(): Promise<void> {
     return this.#driver.close();
+  }
+
+  /**
+   * Batches that are not full yet leave when their time has come. Whatever then waits because requests are not answered
+   * as fast as records are due is left behind, as otherwise a rate that is too high would look as if it were kept.
+   */
+  async #lastBatches(source: OpenLoop, window: Window): Promise<void> {
+    const { lingerMs } = this.#plan.cell;
+    const givenUpMs = performance.now() + lingerMs + SCHEDULE_LATE_MS;
+    while (!source.isScheduleOver && performance.now() < givenUpMs) await pause(CHECK_MS);
+    const graceMs = Math.max(LAST_BATCHES_MS, window.seconds * 1000 * LAST_BATCHES_SHARE);
+    const endMs = performance.now() + graceMs;
+    while (source.isWaiting && performance.now() < endMs) await pause(CHECK_MS);
   }
 
   #source(
