@@ -33,6 +33,8 @@ export interface CellRunOptions {
 const LEAD_MS = 30;
 /** A share of the window has passed before an experiment does its deed: there must be a before. */
 const DEED_AT = 0.3;
+/** How long an experiment may keep load on beyond its window: Kafka takes ten seconds to miss a killed broker. */
+const EXPERIMENT_SECONDS = 60;
 /** Beyond the window: what is under way is acknowledged, an experiment ends, histograms come back. */
 const GRACE_SECONDS = 90;
 
@@ -65,7 +67,10 @@ async function measure(
   }
   await loads.open(plansOf(prepared.connection, prepared.topic, request), startLoad);
   const startedAt = new Date().toISOString();
-  const schedule = scheduleFrom(monotonicNs() + LEAD_MS * 1e6, warmupSeconds, measureSeconds);
+  const isExperiment = cell.experiment !== 'load';
+  // Load stays on until an experiment is over, however long that takes.
+  const windowSeconds = measureSeconds + (isExperiment ? EXPERIMENT_SECONDS : 0);
+  const schedule = scheduleFrom(monotonicNs() + LEAD_MS * 1e6, warmupSeconds, windowSeconds);
   loads.start(schedule, (figures) => {
     const elapsed = (monotonicNs() - schedule.startNs) / 1e9;
     onLive(elapsed < warmupSeconds ? 'warm-up' : 'measuring', Math.max(0, elapsed), figures);
@@ -73,7 +78,7 @@ async function measure(
   const [results, usage, outcome] = await Promise.all([
     loads.done(),
     usageOf(prepared, schedule, loads),
-    cell.experiment === 'load' ? {} : disturbed(prepared, schedule, loads),
+    isExperiment ? disturbed(prepared, schedule, loads, measureSeconds) : {},
   ]);
   return assembleRun(cell, {
     repeat: request.repeat,
@@ -107,15 +112,17 @@ async function usageOf(
 
 async function disturbed(
   prepared: PreparedTopic,
-  { measureFromNs, measureToNs }: Schedule,
+  { measureFromNs }: Schedule,
   loads: LoadGroup,
+  measureSeconds: number,
 ): Promise<DisturbanceOutcome> {
-  await Promise.race([
-    until(measureFromNs + (measureToNs - measureFromNs) * DEED_AT),
-    loads.done(),
-  ]);
+  const failed = loads.done();
+  await Promise.race([until(measureFromNs + measureSeconds * DEED_AT * 1e9), failed]);
   const limit = AbortSignal.timeout(GRACE_SECONDS * 1000);
-  return (await prepared.disturb?.(loads.view(), limit)) ?? {};
+  const outcome = (await prepared.disturb?.(loads.view(), limit)) ?? {};
+  await Promise.race([until(measureFromNs + measureSeconds * 1e9), failed]);
+  loads.stop();
+  return outcome;
 }
 
 function plansOf(connection: LoadConnection, topic: string, request: CellRequest): LoadPlan[] {
@@ -179,7 +186,8 @@ async function limited<T>(
   { warmupSeconds, measureSeconds, cell }: CellRequest,
   signal: AbortSignal,
 ): Promise<T> {
-  const limitSeconds = warmupSeconds + measureSeconds + GRACE_SECONDS;
+  const extraSeconds = GRACE_SECONDS + (cell.experiment === 'load' ? 0 : EXPERIMENT_SECONDS);
+  const limitSeconds = warmupSeconds + measureSeconds + extraSeconds;
   const ended = new AbortController();
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { signal: ended.signal });

@@ -1,13 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LoadGroup } from '../../load/load-group.js';
-import type { LoadPlan } from '../../load/plan.js';
 import { type Cell, cellOf } from '../../model/knobs.js';
+import { startLoadProcess } from '../../run/load-handle.js';
+import { runCell } from '../../run/run-cell.js';
 import { findTarget } from '../index.js';
-import type { DisturbanceOutcome, LoadView, OpenTarget } from '../target.js';
+import type { DisturbanceOutcome, OpenTarget } from '../target.js';
 
 const LIMIT_MS = 60_000;
 let directory: string;
@@ -26,45 +25,37 @@ afterAll(async () => {
 
 /** One experiment under a load of one producer, as the suite runs it. */
 async function run(knobs: Partial<Cell>): Promise<DisturbanceOutcome> {
-  const cell = cellOf({ recordBytes: 100, batchBytes: 1_000, rate: 1_000_000, ...knobs });
   topics += 1;
-  const prepared = await target.prepare(cell, `experiment-${topics}`);
-  try {
-    const { disturb, connection, topic } = prepared;
-    if (disturb === null) throw new Error('there is no experiment');
-    const plan: LoadPlan = {
-      role: 'producer',
-      index: 0,
-      of: 1,
-      group: 0,
-      cell,
-      topic,
-      connection,
+  const { failover, crash, recovery, rebalance } = await runCell(
+    target,
+    {
+      cell: cellOf({
+        recordBytes: 100,
+        batchBytes: 1_000,
+        rate: 1_000_000,
+        consumers: 0,
+        ...knobs,
+      }),
+      topic: `experiment-${topics}`,
       payload: { file: null, seed: 1, spread: 'exact', compressibility: null },
-      rateBytesPerSecond: null,
-      isNumbered: true,
-    };
-    const load = await LoadGroup.open([plan]);
-    const running = load.run(LoadGroup.schedule(0.2, LIMIT_MS / 1000));
-    running.catch(() => undefined);
-    const view: LoadView = {
-      takeAcknowledgements: () => load.takeAcknowledgements(),
-      acknowledgedRecords: async () => (await load.acknowledgedByProducer())[0] ?? [],
-      stopLoad: async () => {
-        load.stop();
-        await running;
-      },
-    };
-    try {
-      await sleep(700);
-      return await disturb(view, AbortSignal.timeout(LIMIT_MS));
-    } finally {
-      load.stop();
-      await running;
-    }
-  } finally {
-    await prepared.remove();
-  }
+      warmupSeconds: 0.2,
+      measureSeconds: 1,
+      rateBytesPerSecond: 1_000_000,
+      repeat: 0,
+      order: 0,
+    },
+    {
+      startLoad: startLoadProcess,
+      onLive: () => undefined,
+      signal: AbortSignal.timeout(LIMIT_MS),
+    },
+  );
+  return {
+    ...(failover && { failover }),
+    ...(crash && { crash }),
+    ...(recovery && { recovery }),
+    ...(rebalance && { rebalance }),
+  };
 }
 
 describe('experiments on a cluster', () => {
