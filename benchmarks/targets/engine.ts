@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { withDefaults, withoutUnused } from './cell-rules.js';
+import { engineExperiment } from './experiments/engine-experiments.js';
 import { watchUsage } from './process-usage.js';
 import { varveVersion } from './software.js';
 import type { Target } from './target.js';
@@ -33,8 +34,8 @@ export const engineTarget: Target = {
       info: { name: 'engine', software: `varve ${varveVersion()}`, brokers: 0, settings: {} },
       async prepare(cell, topic) {
         const { bavail, bsize } = statfsSync(directory);
-        // Refuses a disk that is too full; the load itself makes the logs.
-        topicSettings({ ...cell, replicationFactor: 1 }, bavail * bsize);
+        // Refuses a disk that is too full; the load itself makes its logs.
+        const config = topicSettings({ ...cell, replicationFactor: 1 }, bavail * bsize);
         const data = join(directory, topic);
         mkdirSync(data);
         return {
@@ -44,7 +45,8 @@ export const engineTarget: Target = {
             const watch = watchUsage(() => []);
             return { stop: async () => ({ ...watch.stop(), syncs: null }) };
           },
-          disturb: null,
+          disturb:
+            cell.experiment === 'load' ? null : engineExperiment({ cell, config, directory: data }),
           async remove() {
             rmSync(data, { recursive: true, force: true });
           },

@@ -49,7 +49,9 @@ class Watched {
       ? { ...sample, userSeconds: 0, systemSeconds: 0, diskWrittenBytes: 0 }
       : sample;
     this.#last = sample;
-    this.#take(sample);
+    // Its peak is of before the window.
+    if (startsAtZero) this.#take(sample);
+    else this.#peakRssBytes = sample.rssBytes;
   }
 
   look(): void {

@@ -51,7 +51,10 @@ consumer.on('consumer.group_join', ({ payload }) => {
     atNs: monotonicNs(),
   });
 });
-consumer.on('consumer.crash', ({ payload }) => fail(payload.error));
+consumer.on('consumer.crash', ({ payload }) => {
+  // Else it starts again by itself, such as when the coordinator of the group is still loading.
+  if (!payload.restart) fail(payload.error);
+});
 try {
   await consumer.connect();
   await consumer.subscribe({ topic });

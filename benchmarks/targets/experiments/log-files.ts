@@ -1,4 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
+import { join } from 'node:path';
 import { lastOffset, magic, sizeInBytes } from '../../../engine/format/batch-header.js';
 import { BATCH_OVERHEAD } from '../../../engine/format/layout.js';
 
@@ -31,6 +32,15 @@ export function* batchesIn(path: string, size: number): Generator<BatchPlace> {
   }
 }
 
+/** A partition's, from the first to the last. */
+export function logFilesIn(directory: string): string[] {
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.log'))
+    .sort()
+    .map((name) => join(directory, name));
+}
+
+/** Of batches: what a file has beyond them, reserved ahead, is not counted. */
 export function writtenBytes(path: string, size: number): number {
   let end = 0;
   for (const batch of batchesIn(path, size)) end = batch.end;

@@ -109,8 +109,8 @@ async function fetchFrom(
   };
 }
 
-/** The offset after the last whole batch. */
-function takeBatches(
+/** Notes the numbers of whole batches' records from an offset on; returns the offset after the last. */
+export function takeBatches(
   records: Buffer,
   fromOffset: number,
   cursor: RecordCursor,

@@ -4,7 +4,7 @@ import { isPartitionOf } from '../partition-directories.js';
 import type { Disturbance } from '../target.js';
 import { type ExperimentContext, monotonicNs, WHOLE_LIMIT_MS } from './context.js';
 import { leaderOf } from './leaders.js';
-import { writtenBytes } from './log-files.js';
+import { logFilesIn, writtenBytes } from './log-files.js';
 
 /**
  * Kills the leader of partition 0 after it has written for a while, and looks how long it takes from its start until all its
@@ -25,17 +25,9 @@ export function recovery(context: ExperimentContext): Disturbance {
   };
 }
 
-/** Of batches: what files have beyond them, reserved ahead, is not counted. */
 function logBytesOf(dataDirectory: string, topic: string): number {
-  let bytes = 0;
-  for (const name of readdirSync(dataDirectory)) {
-    if (!isPartitionOf(topic, name)) continue;
-    const directory = join(dataDirectory, name);
-    for (const file of readdirSync(directory)) {
-      if (!file.endsWith('.log')) continue;
-      const path = join(directory, file);
-      bytes += writtenBytes(path, statSync(path).size);
-    }
-  }
-  return bytes;
+  return readdirSync(dataDirectory)
+    .filter((name) => isPartitionOf(topic, name))
+    .flatMap((name) => logFilesIn(join(dataDirectory, name)))
+    .reduce((sum, path) => sum + writtenBytes(path, statSync(path).size), 0);
 }

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   decodeOffsetCheckpoint,
   RECOVERY_POINT_CHECKPOINT_FILE,
 } from '../../../engine/format/offset-checkpoint.js';
-import { batchesIn } from './log-files.js';
+import { batchesIn, logFilesIn } from './log-files.js';
 import type { FirstUnwritten } from './page-cache.js';
 
 /** How far replicas' logs are on disk. */
@@ -20,13 +20,8 @@ export function byPageCache(firstUnwritten: FirstUnwritten): OnDisk {
   return {
     how: 'on pages that the kernel had not written to disk',
     endOffset(dataDirectory, topic, partition) {
-      const directory = join(dataDirectory, `${topic}-${partition}`);
-      const logs = readdirSync(directory)
-        .filter((name) => name.endsWith('.log'))
-        .sort();
       let endOffset = 0;
-      for (const log of logs) {
-        const path = join(directory, log);
+      for (const path of logFilesIn(join(dataDirectory, `${topic}-${partition}`))) {
         const { size } = statSync(path);
         const end = firstUnwritten(path, size) ?? 0;
         for (const batch of batchesIn(path, size)) {
@@ -42,21 +37,30 @@ export function byPageCache(firstUnwritten: FirstUnwritten): OnDisk {
 /** What brokers remember having synced, which is older than what they have synced. */
 export const byCheckpoint: OnDisk = {
   how: 'beyond the recovery points in the checkpoint files, which are up to a minute old',
-  endOffset(dataDirectory, topic, partition) {
-    let bytes: Buffer;
-    try {
-      bytes = readFileSync(join(dataDirectory, RECOVERY_POINT_CHECKPOINT_FILE));
-    } catch (error) {
-      // Not written yet: nothing is known to be on disk.
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
-      throw error;
-    }
-    const found = decodeOffsetCheckpoint(bytes).find(
-      (entry) => entry.topic === topic && entry.partition === partition,
-    );
-    return found?.offset ?? 0;
-  },
+  endOffset: (dataDirectory, topic, partition) => recoveryPointIn(dataDirectory, topic, partition),
 };
+
+/** A log that stands alone has the file in its own directory. */
+export const byCheckpointOfLog: OnDisk = {
+  how: 'beyond the recovery points in the checkpoint files, which are old',
+  endOffset: (directory, topic, partition) =>
+    recoveryPointIn(join(directory, `${topic}-${partition}`), topic, partition),
+};
+
+function recoveryPointIn(directory: string, topic: string, partition: number): number {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(join(directory, RECOVERY_POINT_CHECKPOINT_FILE));
+  } catch (error) {
+    // Not written yet: nothing is known to be on disk.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
+  const found = decodeOffsetCheckpoint(bytes).find(
+    (entry) => entry.topic === topic && entry.partition === partition,
+  );
+  return found?.offset ?? 0;
+}
 
 /** Acknowledged records that were on no replica's disk. */
 export function unsyncedRecords(

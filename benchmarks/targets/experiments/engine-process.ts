@@ -1,0 +1,81 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
+import { packageRoot } from '../../environment.js';
+import { diskFull } from '../errors.js';
+import { LastWords } from '../last-words.js';
+import { BenchError } from '../target.js';
+import type { FromWriter, ToWriter, WriterOptions } from './engine-writer-messages.js';
+
+/** Compiled, whatever runs this file: a test runner does not reach into child processes. */
+const PROGRAM = join(
+  packageRoot(),
+  ...['dist', 'benchmarks', 'targets', 'experiments', 'engine-writer.js'],
+);
+
+/** The process that an experiment on the engine kills. */
+export class EngineProcess {
+  readonly #child: ChildProcess;
+  readonly #words = new LastWords();
+  readonly #exited: Promise<void>;
+  #acknowledged: readonly number[];
+  #whenPaused: () => void = () => undefined;
+  #failure: BenchError | null = null;
+
+  constructor(options: WriterOptions) {
+    this.#acknowledged = options.directories.map(() => 0);
+    this.#child = fork(PROGRAM, [JSON.stringify(options)], {
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.#words.listenTo(this.#child.stderr);
+    this.#exited = new Promise((resolve) => {
+      this.#child.once('exit', () => resolve());
+      this.#child.once('error', () => resolve());
+    });
+    this.#child.on('message', (message: FromWriter) => {
+      if (message.kind === 'acknowledged') this.#acknowledged = message.records;
+      else if (message.kind === 'paused') this.#whenPaused();
+      else if (message.code === 'DISK_FULL') this.#failure = diskFull(message.message);
+      else this.#failure = new BenchError('TARGET_FAILED', message.message);
+    });
+  }
+
+  /** By partition, as far as it has told. */
+  get acknowledged(): readonly number[] {
+    return this.#acknowledged;
+  }
+
+  /** @throws BenchError when it is not running any more. */
+  requireAlive(): void {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#child.exitCode === null && this.#child.signalCode === null) return;
+    throw new BenchError('TARGET_FAILED', `the engine's process ended: ${this.#words.text}`);
+  }
+
+  /** Resolves when nothing is under way. */
+  async pause(): Promise<void> {
+    const paused = new Promise<void>((resolve) => {
+      this.#whenPaused = resolve;
+    });
+    this.#tell('pause');
+    await Promise.race([paused, this.#exited]);
+    this.requireAlive();
+  }
+
+  goOn(): void {
+    this.#tell('go on');
+  }
+
+  /** SIGKILL. Resolves when it is gone and everything that it had told was heard. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+    if (this.#child.connected) {
+      await new Promise<void>((resolve) => this.#child.once('disconnect', () => resolve()));
+    }
+  }
+
+  #tell(message: ToWriter): void {
+    this.#child.send(message, () => undefined);
+  }
+}
