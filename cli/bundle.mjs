@@ -27,6 +27,7 @@ const { dependencies, optionalDependencies } = JSON.parse(
 const EXTERNAL = [
   ...Object.keys({ ...dependencies, ...optionalDependencies }),
   'kafkajs',
+  '@resvg/resvg-js',
   '@confluentinc/kafka-javascript',
 ];
 /** A program that runs may still load what was of the build it was started from. */

@@ -46,8 +46,9 @@ export const PALETTES: Readonly<Record<ThemeName, Palette>> = {
   },
 };
 
+/** Without quotation marks: it stands in attributes of SVG files as it is. */
 export const FONT =
-  'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
+  'system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, DejaVu Sans, sans-serif';
 
 /** The colour at `share` (0-1) of a ramp. */
 export function rampColor(ramp: readonly string[], share: number): string {

@@ -16,6 +16,7 @@ export function addBenchCommands(program: Command): void {
   addList(bench);
   addShow(bench);
   addReport(bench);
+  addExport(bench);
   addSchema(bench);
 }
 
@@ -141,6 +142,32 @@ function addReport(bench: Command): void {
     );
 }
 
+function addExport(bench: Command): void {
+  bench
+    .command('export')
+    .description('a result as CSV, or one of its charts as a picture')
+    .argument('<file>', 'a result')
+    .requiredOption(
+      '--format <format>',
+      'csv, json, svg or png',
+      oneOf('csv', 'json', 'svg', 'png'),
+    )
+    .option('--chart <name>', 'svg and png: which; without it the charts that there are, listed')
+    .option('--theme <theme>', 'svg and png: light or dark', oneOf('light', 'dark'), 'light')
+    .option('--width <pixels>', 'svg and png', wholeNumberFrom(200, 4000), 900)
+    .option('--height <pixels>', 'svg and png', wholeNumberFrom(100, 4000))
+    .option('--slo <bound>', 'svg and png: draw it: p99=10ms', bound)
+    .option('--out <file>', 'where to (default: stdout)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  varve bench export results/run.json --format csv > run.csv
+  varve bench export results/run.json --format svg --chart heat --theme dark --out scaling.svg`,
+    )
+    .action(async (file: string, flags) => (await import('./export.js')).exportResult(file, flags));
+}
+
 function addSchema(bench: Command): void {
   bench
     .command('schema')
@@ -154,4 +181,12 @@ function resultName(text: string): string {
     throw new InvalidArgumentError('It is 1 to 100 letters, digits, dots, dashes or underscores.');
   }
   return text;
+}
+
+function oneOf<T extends string>(...values: readonly T[]): (text: string) => T {
+  return (text) => {
+    const found = values.find((value) => value === text);
+    if (found === undefined) throw new InvalidArgumentError(`It is one of ${values.join(', ')}.`);
+    return found;
+  };
 }

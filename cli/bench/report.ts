@@ -3,14 +3,23 @@ import { dirname, resolve } from 'node:path';
 import type { RunResult } from '../../benchmarks/model/result.js';
 import { readClientScript } from '../../benchmarks/report/client-script.js';
 import { renderHtml } from '../../benchmarks/report/html.js';
+import { renderMarkdown } from '../../benchmarks/report/markdown.js';
 import { readResult } from '../../benchmarks/run/result-file.js';
 import { explainedFor } from './explained.js';
 
 export function writeReport(
   file: string,
-  { out, slo }: { readonly out?: string; readonly slo?: string; readonly markdown?: true },
+  {
+    out,
+    slo,
+    markdown,
+  }: { readonly out?: string; readonly slo?: string; readonly markdown?: true },
 ): void {
   const result = readResult(file);
+  if (markdown) {
+    process.stdout.write(renderMarkdown(result, explainedFor(result, slo ?? null)));
+    return;
+  }
   const path = writeReportFile(result, { report: out, slo }, resolve(file));
   process.stdout.write(`${path}\n`);
 }
