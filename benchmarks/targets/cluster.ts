@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { programPath } from '../program-path.js';
 import { localClusterTarget } from './local-cluster-target.js';
-import type { Target } from './target.js';
+import { BenchError, type Target } from './target.js';
 import { VarveCluster } from './varve-cluster.js';
 
 /** By both varve's names and Kafka's, which are the same. What differs from Kafka's defaults, and why. */
@@ -12,15 +15,39 @@ export const RUN_SETTINGS = {
   'log.retention.check.interval.ms': 2_000,
 } as const;
 
+const AT = 'cluster@';
+
 /** Brokers of varve as processes of this machine. */
-export const clusterTarget: Target = localClusterTarget({
-  name: 'cluster',
-  start: ({ cell, directory, nodeFlags = {}, signal }) =>
-    VarveCluster.start({
-      brokers: cell.brokers,
-      directory,
-      settings: RUN_SETTINGS,
-      nodeFlags,
-      signal,
-    }),
-});
+export const clusterTarget: Target = clusterOf('cluster');
+
+/** `cluster@DIRECTORY`: the same of another varve, such as an earlier commit's, that is built there. */
+export function otherClusterTarget(name: string): Target {
+  const root = resolve(name.slice(AT.length));
+  const supervisor = programPath('cluster-supervisor', 'targets/cluster-supervisor.js', root);
+  if (!existsSync(supervisor)) {
+    throw new BenchError(
+      'INVALID_KNOB',
+      `target is ${name}: there is no ${supervisor}. Give the folder of a varve that has it, after \`npm run build\` there`,
+    );
+  }
+  return clusterOf(name, root);
+}
+
+export function isOtherCluster(name: string): boolean {
+  return name.startsWith(AT);
+}
+
+function clusterOf(name: string, root?: string): Target {
+  return localClusterTarget({
+    name,
+    start: ({ cell, directory, nodeFlags = {}, signal }) =>
+      VarveCluster.start({
+        brokers: cell.brokers,
+        directory,
+        settings: RUN_SETTINGS,
+        nodeFlags,
+        signal,
+        ...(root !== undefined && { root }),
+      }),
+  });
+}

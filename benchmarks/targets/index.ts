@@ -1,5 +1,5 @@
 import type { SimulatedConnection } from '../load/plan.js';
-import { clusterTarget } from './cluster.js';
+import { clusterTarget, isOtherCluster, otherClusterTarget } from './cluster.js';
 import { engineTarget } from './engine.js';
 import { localKafkaTarget } from './local-kafka.js';
 import { type RemoteKafkaOptions, remoteKafkaTarget } from './remote-kafka.js';
@@ -17,7 +17,7 @@ const LOCAL: Readonly<Record<string, Target>> = {
   'local-kafka': localKafkaTarget,
 };
 
-export const TARGET_NAMES = [...Object.keys(LOCAL), 'kafka://host:port,...'];
+export const TARGET_NAMES = [...Object.keys(LOCAL), 'cluster@directory', 'kafka://host:port,...'];
 
 /**
  * TLS and SASL are for `kafka://`: those that are started for a run listen on the loopback device only, and have neither.
@@ -28,7 +28,8 @@ export function findTarget(name: string, options: FindTargetOptions = {}): Targe
   if (name === 'simulated' && options.simulated !== undefined) {
     return simulatedTarget(options.simulated);
   }
-  const target = Object.hasOwn(LOCAL, name) ? LOCAL[name] : undefined;
+  const own = Object.hasOwn(LOCAL, name) ? LOCAL[name] : undefined;
+  const target = isOtherCluster(name) ? otherClusterTarget(name) : own;
   if (target === undefined) {
     throw new BenchError(
       'INVALID_KNOB',

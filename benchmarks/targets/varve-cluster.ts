@@ -21,6 +21,8 @@ export interface StartClusterOptions {
   /** Of the processes of brokers, by their ids. */
   readonly nodeFlags: Readonly<Record<number, readonly string[]>>;
   readonly signal: AbortSignal;
+  /** A varve that is built, other than the one that measures: another commit's. */
+  readonly root?: string;
 }
 
 const START_LIMIT_MS = 60_000;
@@ -30,7 +32,7 @@ const CLOSE_LIMIT_MS = 45_000;
 
 /** A varve cluster of its own: a supervisor's process and one for each broker. */
 export class VarveCluster implements LocalBrokers {
-  readonly software = `varve ${varveVersion()}`;
+  readonly software: string;
   readonly settings: StartClusterOptions['settings'];
   #addresses: readonly string[] = [];
   readonly #directory: string;
@@ -44,7 +46,8 @@ export class VarveCluster implements LocalBrokers {
   #nextOrder = 1;
   #closing: Promise<void> | null = null;
 
-  private constructor({ brokers, directory, settings, nodeFlags }: StartClusterOptions) {
+  private constructor({ brokers, directory, settings, nodeFlags, root }: StartClusterOptions) {
+    this.software = `varve ${varveVersion(root)}`;
     this.settings = settings;
     this.#directory = join(directory, 'cluster');
     const options: SupervisorOptions = {
@@ -54,7 +57,7 @@ export class VarveCluster implements LocalBrokers {
       nodeFlags,
     };
     this.#child = fork(
-      programPath('cluster-supervisor', 'targets/cluster-supervisor.js'),
+      programPath('cluster-supervisor', 'targets/cluster-supervisor.js', root),
       [JSON.stringify(options)],
       {
         execArgv: [],
