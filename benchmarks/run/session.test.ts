@@ -1,7 +1,8 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { packageRoot } from '../environment.js';
 import { Latencies } from '../latency.js';
 import type { LoadPlan, LoadResult } from '../load/plan.js';
 import { BenchError } from '../model/bench-error.js';
@@ -10,7 +11,7 @@ import { crossAxes } from '../model/matrix.js';
 import type { OpenTarget, Target } from '../targets/target.js';
 import type { RunEvent } from './events.js';
 import type { LoadHandle, StartLoad } from './load-group.js';
-import { Journal, readPartial, readResult, writeResult } from './result-file.js';
+import { Journal, readPartial, readResult, resultJsonSchema, writeResult } from './result-file.js';
 import { runSession, type SessionParts, type SessionRequest } from './session.js';
 
 let directory: string;
@@ -305,7 +306,6 @@ describe('a session', () => {
     const journal = new Journal(path);
     await runSession(request(), parts(new FakeTarget(), { journal }));
     expect(existsSync(journal.path)).toBe(true);
-    const { readFileSync, writeFileSync } = await import('node:fs');
     const text = readFileSync(journal.path, 'utf8');
     writeFileSync(journal.path, text.slice(0, -100));
     const partial = readPartial(journal.path);
@@ -315,4 +315,9 @@ describe('a session', () => {
     writeFileSync(journal.path, [lines[0], '{"half":', ...lines.slice(1)].join('\n'));
     expect(() => readPartial(journal.path)).toThrow(/line 2 is not a run/);
   });
+});
+
+test('results/schema.json is what the sources say: `varve bench schema > results/schema.json`', () => {
+  const text = readFileSync(join(packageRoot(), 'results', 'schema.json'), 'utf8');
+  expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(resultJsonSchema())));
 });
