@@ -15,6 +15,8 @@ const PROGRAMS = {
   'metered-broker-process': 'cli/broker/metered-broker-process.ts',
   'load-process': 'benchmarks/load/process.ts',
   'cluster-supervisor': 'benchmarks/targets/cluster-supervisor.ts',
+  'group-member': 'benchmarks/targets/experiments/group-member.ts',
+  'engine-writer': 'benchmarks/targets/experiments/engine-writer.ts',
 };
 const NAMES = [...Object.keys(PROGRAMS), ...Object.keys(PAGES)];
 /**

@@ -101,8 +101,9 @@ export class KafkaNode {
       'java',
       [...jvm, logging, '-cp', jars.classpath, 'KafkaBroker', this.#file],
       {
-        // KafkaBroker ends when its standard input does.
+        // KafkaBroker ends when its standard input does; Ctrl-C, which reaches all of a terminal, is for its parent.
         stdio: ['pipe', 'ignore', 'pipe'],
+        detached: true,
       },
     );
     words.listenTo(child.stderr);

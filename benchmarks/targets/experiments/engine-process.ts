@@ -1,16 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { join } from 'node:path';
-import { packageRoot } from '../../environment.js';
+import { programPath } from '../../program-path.js';
 import { diskFull } from '../errors.js';
 import { LastWords } from '../last-words.js';
 import { BenchError } from '../target.js';
 import type { FromWriter, ToWriter, WriterOptions } from './engine-writer-messages.js';
-
-/** Compiled, whatever runs this file: a test runner does not reach into child processes. */
-const PROGRAM = join(
-  packageRoot(),
-  ...['dist', 'benchmarks', 'targets', 'experiments', 'engine-writer.js'],
-);
 
 /** The process that an experiment on the engine kills. */
 export class EngineProcess {
@@ -23,10 +16,14 @@ export class EngineProcess {
 
   constructor(options: WriterOptions) {
     this.#acknowledged = options.directories.map(() => 0);
-    this.#child = fork(PROGRAM, [JSON.stringify(options)], {
-      execArgv: [],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
+    this.#child = fork(
+      programPath('engine-writer', 'targets/experiments/engine-writer.js'),
+      [JSON.stringify(options)],
+      {
+        execArgv: [],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      },
+    );
     this.#words.listenTo(this.#child.stderr);
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', () => resolve());

@@ -1,4 +1,3 @@
-import kafkajs from 'kafkajs';
 import { monotonicNs } from './context.js';
 import type { FromMember, MemberOptions } from './member-messages.js';
 
@@ -28,6 +27,11 @@ setInterval(() => {
   lastNs.clear();
 }, TELL_EVERY_MS);
 
+const { default: kafkajs } = await import('kafkajs').catch((error: unknown) => {
+  tell({ kind: 'missing', message: error instanceof Error ? error.message : String(error) });
+  setImmediate(() => process.exit(1));
+  return new Promise<never>(() => undefined);
+});
 const kafka = new kafkajs.Kafka({
   clientId: 'varve-bench-member',
   brokers: [...bootstrap],

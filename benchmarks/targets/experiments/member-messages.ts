@@ -12,4 +12,6 @@ export type FromMember =
   | { readonly kind: 'assigned'; readonly partitions: readonly number[]; readonly atNs: number }
   /** Partitions that it has read from since it last said so, and when. */
   | { readonly kind: 'consumed'; readonly lastNs: readonly (readonly [number, number])[] }
+  /** The client library is not installed. */
+  | { readonly kind: 'missing'; readonly message: string }
   | { readonly kind: 'failed'; readonly message: string };

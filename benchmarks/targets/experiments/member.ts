@@ -1,14 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { join } from 'node:path';
-import { packageRoot } from '../../environment.js';
+import { programPath } from '../../program-path.js';
 import { LastWords } from '../last-words.js';
+import { BenchError } from '../target.js';
 import type { FromMember, MemberOptions } from './member-messages.js';
-
-/** Compiled, whatever runs this file: a test runner does not reach into child processes. */
-const PROGRAM = join(
-  packageRoot(),
-  ...['dist', 'benchmarks', 'targets', 'experiments', 'group-member.js'],
-);
 
 /** One member of a group, as the experiment sees it. */
 export class Member {
@@ -19,17 +13,21 @@ export class Member {
   #partitions: readonly number[] = [];
   /** Null: not in the group yet. */
   #assignedNs: number | null = null;
-  #problem: string | null = null;
+  #problem: BenchError | null = null;
 
   constructor(options: MemberOptions) {
-    this.#child = fork(PROGRAM, [JSON.stringify(options)], {
-      execArgv: [],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
+    this.#child = fork(
+      programPath('group-member', 'targets/experiments/group-member.js'),
+      [JSON.stringify(options)],
+      {
+        execArgv: [],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      },
+    );
     this.#words.listenTo(this.#child.stderr);
     this.#exited = new Promise((resolve) => {
       const over = (): void => {
-        this.#problem ??= `it ended: ${this.#words.text}`;
+        this.#problem ??= failed(`it ended: ${this.#words.text}`);
         resolve();
       };
       this.#child.once('exit', over);
@@ -43,7 +41,7 @@ export class Member {
   }
 
   /** Why it does no more; null: it works. */
-  get problem(): string | null {
+  get problem(): BenchError | null {
     return this.#problem;
   }
 
@@ -83,7 +81,17 @@ export class Member {
         }
         return;
       case 'failed':
-        this.#problem = message.message;
+        this.#problem = failed(message.message);
+        return;
+      case 'missing':
+        this.#problem = new BenchError(
+          'CLIENT_MISSING',
+          `kafkajs, which a group is made of, is not there: npm install kafkajs (${message.message})`,
+        );
     }
   }
+}
+
+function failed(why: string): BenchError {
+  return new BenchError('TARGET_FAILED', `a member of the group failed: ${why}`);
 }

@@ -58,10 +58,8 @@ async function whole(
   signal: AbortSignal,
 ): Promise<number> {
   for (;;) {
-    const problem = members.find((member) => member.problem !== null)?.problem;
-    if (problem !== undefined && problem !== null) {
-      throw new BenchError('TARGET_FAILED', `a member of the group failed: ${problem}`);
-    }
+    const failed = members.find(({ problem }) => problem !== null);
+    if (failed?.problem) throw failed.problem;
     const count = members.reduce((sum, member) => sum + member.partitions.length, 0);
     if (count === partitions && members.every((member) => member.hasJoined(afterNs))) {
       const times = members.map((member) => member.consumedAllNs());
