@@ -17,7 +17,7 @@ export function studentQuantile(chance: number, freedom: number): number {
   let low = 0;
   let high = 1;
   while (studentTwoSided(high, freedom) > chance) high *= 2;
-  for (let step = 0; step < 80; step++) {
+  for (let step = 0; step < 50; step++) {
     const middle = (low + high) / 2;
     if (studentTwoSided(middle, freedom) > chance) low = middle;
     else high = middle;

@@ -75,12 +75,20 @@ export function testRatios(
   const usable = logs.flatMap((pair) => (typeof pair === 'string' ? [] : [pair]));
   const tests = options.isPaired ? pairedTests(usable) : unpairedTests(usable, options);
   const strictest = (options.alarmChance ?? ALARM_CHANCE) / Math.max(1, usable.length);
+  // Most cells share their degrees of freedom, and a quantile is a search.
+  const quantiles = new Map<string, number>();
+  const quantileOf = (chance: number, freedom: number): number => {
+    const key = `${chance} ${freedom}`;
+    const found = quantiles.get(key) ?? studentQuantile(chance, freedom);
+    quantiles.set(key, found);
+    return found;
+  };
   let at = 0;
   return logs.map((pair, index) => {
     if (typeof pair === 'string')
       return { kind: 'cannot-tell', reason: pair, ratio: ratioOf(pairs[index] as SamplePair) };
     const test = tests[at++] as LogTest;
-    return outcomeOf(test, strictest);
+    return outcomeOf(test, strictest, quantileOf);
   });
 }
 
@@ -196,7 +204,11 @@ function typical(variances: readonly Variance[]): number {
     : variances.reduce((sum, { variance }) => sum + variance, 0) / variances.length;
 }
 
-function outcomeOf(test: LogTest, strictest: number): RatioOutcome {
+function outcomeOf(
+  test: LogTest,
+  strictest: number,
+  quantileOf: typeof studentQuantile,
+): RatioOutcome {
   const { difference, standardError, freedom, spread } = test;
   const ratio = Math.exp(difference);
   if (freedom < FEWEST_FREEDOM) {
@@ -206,8 +218,8 @@ function outcomeOf(test: LogTest, strictest: number): RatioOutcome {
       reason: `too few repeats: ${freedom} degrees of freedom of ${FEWEST_FREEDOM} at least; repeat each cell more often`,
     };
   }
-  const half = studentQuantile(1 - CONFIDENCE, freedom) * standardError;
-  const visible = studentQuantile(Math.max(strictest, 1e-12), freedom) * standardError;
+  const half = quantileOf(1 - CONFIDENCE, freedom) * standardError;
+  const visible = quantileOf(Math.max(strictest, 1e-12), freedom) * standardError;
   return {
     kind: 'tested',
     ratio,
