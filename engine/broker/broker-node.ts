@@ -174,7 +174,7 @@ export class BrokerNode {
    */
   static async open(options: BrokerNodeOptions): Promise<BrokerNode> {
     const settings = new LiveSettings(options.brokerId, options.settings);
-    const fs = options.fs ?? openFileSystem();
+    const fs = options.fs ?? openFileSystem({ preparesWhenIdle: false });
     const { current } = settings;
     const { onEvent } = options;
     const directory = await DataDirectory.open({

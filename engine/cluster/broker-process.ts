@@ -61,7 +61,7 @@ async function start(message: StartBroker): Promise<RunningBroker> {
       clusterId,
       controller,
       directory,
-      fs: openFileSystem(),
+      fs: openFileSystem({ preparesWhenIdle: false }),
       settings: rack === null ? config : { ...config, 'broker.rack': rack },
       listener: { host, port },
       ...(advertised && { advertisedHost: advertised.host, advertisedPort: advertised.port }),

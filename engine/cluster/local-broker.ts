@@ -84,8 +84,9 @@ export class Broker {
     const parts = await import('./local-broker-parts.js');
     const directory = options.directory ?? join(tmpdir(), `varve-broker-${randomUuid()}`);
     const isTemporary = options.directory === undefined;
-    if (isTemporary) temporaryFileSystem ??= parts.openFileSystem({ syncs: false });
-    else sharedFileSystem ??= parts.openFileSystem();
+    if (isTemporary)
+      temporaryFileSystem ??= parts.openFileSystem({ syncs: false, preparesWhenIdle: false });
+    else sharedFileSystem ??= parts.openFileSystem({ preparesWhenIdle: false });
     const fs = (isTemporary ? temporaryFileSystem : sharedFileSystem) as FileSystem;
     const cleanUp = async (): Promise<void> => {
       if (isTemporary) await fs.removeDirectory(directory);

@@ -27,6 +27,12 @@ export interface FileSystemOptions {
    * Default true.
    */
   readonly syncs?: boolean;
+  /**
+   * Whether space for large appends is prepared on the thread pool while the event loop is idle. Then a burst of them
+   * runs at the speed of memory; but preparing takes more of a processor than writing does. `false` where the event
+   * loop is idle because it waits for programs that could use the processor (a broker). Default true.
+   */
+  readonly preparesWhenIdle?: boolean;
 }
 
 const DEFAULT_MAX_MAPPED_BYTES = 16 * 1024 ** 3;
@@ -47,7 +53,10 @@ export function openFileSystem(options: FileSystemOptions = {}): FileSystem {
   if (kind !== 'portable') {
     const libc = workingLibc();
     if (!(libc instanceof Error)) {
-      return new MmapFileSystem(descriptors, libc, limits);
+      return new MmapFileSystem(descriptors, libc, {
+        ...limits,
+        preparesWhenIdle: options.preparesWhenIdle ?? true,
+      });
     }
     if (kind === 'mmap') {
       throw new VarveError(

@@ -21,10 +21,14 @@ export class MmapFileSystem extends NodeFiles {
   constructor(
     descriptors: DescriptorCache,
     libc: Libc,
-    limits: { readonly maxMappings: number; readonly maxBytes: number },
+    options: {
+      readonly maxMappings: number;
+      readonly maxBytes: number;
+      readonly preparesWhenIdle: boolean;
+    },
   ) {
     super(descriptors);
-    this.#budget = new MappingBudget(libc, limits);
+    this.#budget = new MappingBudget(libc, options);
     this.#shared = {
       libc,
       budget: this.#budget,
@@ -32,7 +36,7 @@ export class MmapFileSystem extends NodeFiles {
       reads: new ReadBudget(READ_WINDOWS_BYTES),
       slots: new PopulateSlots(),
       now: () => this.clock.monotonic(),
-      idleMs: () => performance.eventLoopUtilization().idle,
+      idleMs: options.preparesWhenIdle ? () => performance.eventLoopUtilization().idle : () => 0,
       closed: (log: MappedLogFile) => this.#logs.delete(log),
     };
   }

@@ -10,7 +10,7 @@ import type { Scratch, ScratchPool } from './scratch.js';
 
 const FIRST_READ_BYTES = 16 * 1024;
 /** Below this a copy costs less than the longer system call. */
-const PARTS_BYTES = 16 * 1024;
+const PARTS_BYTES = 8 * 1024;
 const MAX_READ_AHEAD_BYTES = 1024 * 1024;
 export const EMPTY = Buffer.alloc(0);
 export const EMPTY_VIEW = new DataView(EMPTY.buffer, 0, 0);

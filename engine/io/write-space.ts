@@ -28,7 +28,7 @@ const LARGEST_POPULATE_BYTES = 8 * MIB;
 /** What the main thread populates itself when appends are small: about 50 us. */
 const POPULATE_HERE_BYTES = 512 * KIB;
 /** Up to this size an append into populated pages beats `pwrite` even when it populates them itself. */
-const SMALL_APPEND_BYTES = 16 * KIB;
+const SMALL_APPEND_BYTES = 8 * KIB;
 /** Below this many bytes per flush populated pages would be synced as zeros before they are filled. */
 const MAPPED_BYTES_PER_FLUSH = 4 * MIB;
 /** An event loop idle for this long leaves enough time to populate what the next burst needs. */

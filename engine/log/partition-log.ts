@@ -4,6 +4,7 @@ import { isVarveError, VarveError } from '../errors.js';
 import {
   assignOffsetAndEpoch,
   baseOffset,
+  isControl,
   lastOffset,
   lastOffsetDelta,
   maxTimestamp,
@@ -64,7 +65,7 @@ import {
   requireProducer,
   updateProducer,
 } from './producer-gate.js';
-import { replayBatch } from './producer-replay.js';
+import { noteBatch, replayBatch } from './producer-replay.js';
 import { iterateRecords, type RecordsOptions } from './record-iterator.js';
 import {
   busy,
@@ -494,10 +495,13 @@ export class PartitionLog {
       const epoch = assigns ? this.#leaderEpoch : partitionLeaderEpoch(source, at);
       if (epoch > epochs.latestEpoch) epochs.assign(epoch, base);
       const position = segment.size;
-      segment.accept(size, last, appendTime ? now : maxTimestamp(source, at));
+      const timestamp = appendTime ? now : maxTimestamp(source, at);
+      segment.accept(size, last, timestamp);
       if (producerId(source, at) >= 0) {
-        const { buffer, view, start } = segment.file.window(position, size);
-        replayBatch(producers, transactions, buffer, view, position - start);
+        if (isControl(source, at)) {
+          const { buffer, view, start } = segment.file.window(position, size);
+          replayBatch(producers, transactions, buffer, view, position - start);
+        } else noteBatch(producers, source, at, base, timestamp);
       }
       next = last + 1;
       at += size;

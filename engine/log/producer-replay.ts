@@ -3,7 +3,7 @@ import {
   baseSequence,
   isControl,
   isTransactional,
-  lastOffset,
+  lastOffsetDelta,
   lastSequence,
   maxTimestamp,
   producerEpoch,
@@ -32,15 +32,29 @@ export function replayBatch(
     replayMarker(producers, transactions, buffer, view, at);
     return;
   }
+  noteBatch(producers, view, at, baseOffset(view, at), maxTimestamp(view, at));
+}
+
+/**
+ * The same for a batch of data whose bytes do not have what the log gave them: its first offset and, with
+ * LogAppendTime, its max timestamp.
+ */
+export function noteBatch(
+  producers: ProducerState,
+  view: DataView,
+  at: number,
+  base: number,
+  maxTimestampMs: number,
+): void {
   producers.update({
     producerId: producerId(view, at),
     producerEpoch: producerEpoch(view, at),
     baseSequence: baseSequence(view, at),
     lastSequence: lastSequence(view, at),
     isTransactional: isTransactional(view, at),
-    baseOffset: baseOffset(view, at),
-    lastOffset: lastOffset(view, at),
-    maxTimestamp: maxTimestamp(view, at),
+    baseOffset: base,
+    lastOffset: base + lastOffsetDelta(view, at),
+    maxTimestamp: maxTimestampMs,
   });
 }
 
