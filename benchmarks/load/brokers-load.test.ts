@@ -23,6 +23,14 @@ function connectionTo(...bootstrap: string[]): BrokerConnection {
   return { kind: 'brokers', bootstrap, tls: null, sasl: null };
 }
 
+const WRONG = { mechanism: 'SCRAM-SHA-256', username: 'ann', password: 'wrong' } as const;
+
+async function startGuarded(): Promise<Broker> {
+  const credentials = new Credentials();
+  credentials.set('ann', await scramCredential('SCRAM-SHA-256', 'right'));
+  return Broker.start({ sasl: { mechanisms: ['SCRAM-SHA-256'], credentials } });
+}
+
 /** A fresh topic, one producer and one consumer for it. */
 async function plansFor(knobs: Partial<Cell>, other: Partial<LoadPlan> = {}): Promise<LoadPlan[]> {
   topics += 1;
@@ -37,6 +45,8 @@ async function plansFor(knobs: Partial<Cell>, other: Partial<LoadPlan> = {}): Pr
 const sum = (values: readonly number[]): number =>
   values.reduce((total, value) => total + value, 0);
 const SHORT = { warmup: 0.2, measure: 0.6 };
+/** Client libraries on a busy machine may take a second for one request. */
+const LONGER = { warmup: 0.3, measure: 1.5 };
 
 describe('ready batches', () => {
   test.each<[Partial<Cell>, number | null]>([
@@ -132,6 +142,49 @@ describe('ready batches', () => {
   });
 });
 
+describe.each(['kafkajs', 'platformatic'] as const)('%s', (client) => {
+  test.each<[Partial<Cell>, number | null]>([
+    [{ partitions: 3, acks: 1 }, null],
+    [{ partitions: 2, codec: 'lz4', keys: 'uniform' }, null],
+    [{ partitions: 3, recordBytes: 300, arrivals: 'poisson' }, 1e6],
+  ])(
+    '%o at %s bytes a second: what is counted is in the log, and was read',
+    async (knobs, rate) => {
+      const plans = await plansFor({ client, ...knobs }, { rateBytesPerSecond: rate });
+      const [consumed, produced] = await measureTogether(plans, LONGER);
+      const inLog = await readTopic(broker.address, plans[0]!.topic, knobs.partitions ?? 1);
+      const counts = inLog.map((values) => values.length);
+      expect(produced?.records).toBeGreaterThan(0);
+      expect(produced?.byPartition).toEqual(counts);
+      expect(consumed?.byPartition).toEqual(counts);
+      expect(consumed?.corrected?.count).toBe(produced?.records);
+      expect(produced?.requests).toBeGreaterThan(0);
+    },
+  );
+
+  test('nobody there, and a wrong password', async () => {
+    const nobody = planOf({ client }, connectionTo('127.0.0.1:1'));
+    await expect(LoadProcess.open(nobody)).rejects.toMatchObject({ code: 'TARGET_UNREACHABLE' });
+    const guarded = await startGuarded();
+    try {
+      const wrong = planOf({ client }, { ...connectionTo(guarded.address), sasl: WRONG });
+      await expect(LoadProcess.open(wrong)).rejects.toMatchObject({
+        code: 'AUTHENTICATION_FAILED',
+      });
+    } finally {
+      await guarded.close();
+    }
+  });
+
+  test('a batch that the topic refuses', async () => {
+    const [, producer] = await plansFor({ client, recordBytes: 2 * 1024 * 1024, batchBytes: 1024 });
+    const load = await LoadProcess.open(producer as LoadPlan);
+    load.start(scheduleOf(0, 0.5));
+    await expect(load.result).rejects.toThrow('MESSAGE_TOO_LARGE');
+    await load.close();
+  });
+});
+
 describe('what goes wrong', () => {
   const failure = async (plan: LoadPlan): Promise<{ code: string; message: string }> => {
     const error = await LoadProcess.open(plan).then(
@@ -159,14 +212,9 @@ describe('what goes wrong', () => {
   });
 
   test('a wrong password', async () => {
-    const credentials = new Credentials();
-    credentials.set('ann', await scramCredential('SCRAM-SHA-256', 'right'));
-    const guarded = await Broker.start({ sasl: { mechanisms: ['SCRAM-SHA-256'], credentials } });
+    const guarded = await startGuarded();
     try {
-      const connection: BrokerConnection = {
-        ...connectionTo(guarded.address),
-        sasl: { mechanism: 'SCRAM-SHA-256', username: 'ann', password: 'wrong' },
-      };
+      const connection = { ...connectionTo(guarded.address), sasl: WRONG };
       expect((await failure(planOf({}, connection))).code).toBe('AUTHENTICATION_FAILED');
     } finally {
       await guarded.close();

@@ -24,6 +24,8 @@ export interface Driver {
    * @throws BenchError for what no further attempt would mend
    */
   send(lane: number, batches: readonly Batch[]): Promise<readonly Outcome[]>;
+  /** What a client library really sent, counted up, where it says: otherwise a request is a call, and nothing is compressed. */
+  readonly traffic?: { readonly requests: number; readonly bytes: number };
   /** The engine: reads and compares what was acknowledged. @throws BenchError */
   readBack?(): Promise<NonNullable<LoadResult['readBack']>>;
   /** Rejects what is under way. Idempotent. */

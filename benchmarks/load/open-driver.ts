@@ -1,13 +1,13 @@
-import { BenchError } from '../model/bench-error.js';
 import type { Driver } from './driver.js';
-import type { LoadPlan } from './plan.js';
+import { clientMissing } from './failures.js';
+import type { BrokerConnection, LoadPlan } from './plan.js';
 
 /** Each driver is loaded when it is asked for: none pays for the others. @throws BenchError */
 export async function openDriver(plan: LoadPlan): Promise<Driver> {
   const { connection } = plan;
   switch (connection.kind) {
     case 'brokers':
-      return openClient(plan);
+      return openClient(plan, connection);
     case 'simulated':
       return new (await import('./simulated-driver.js')).SimulatedDriver(plan, connection);
     case 'engine':
@@ -15,12 +15,16 @@ export async function openDriver(plan: LoadPlan): Promise<Driver> {
   }
 }
 
-async function openClient(plan: LoadPlan): Promise<Driver> {
+async function openClient(plan: LoadPlan, connection: BrokerConnection): Promise<Driver> {
   const { client } = plan.cell;
   switch (client) {
     case 'ready':
       return (await import('./ready-driver.js')).ReadyDriver.open(plan);
+    case 'kafkajs':
+      return (await import('./kafkajs-driver.js')).KafkaJsDriver.open(plan, connection);
+    case 'platformatic':
+      return (await import('./platformatic-driver.js')).PlatformaticDriver.open(plan, connection);
     default:
-      throw new BenchError('CLIENT_MISSING', `no load for client ${client} yet`);
+      throw clientMissing(client);
   }
 }

@@ -12,6 +12,7 @@ import type { LoadPlan, LoadResult, Schedule } from './plan.js';
 import { ProcessUsage, peakRssBytes, untilMs } from './process-usage.js';
 import { Producer } from './producer.js';
 import { ProducerMeter } from './producer-meter.js';
+import { TrafficMeter } from './traffic-meter.js';
 import { Window } from './window.js';
 
 /** What is under way when the window ends is awaited for so long. */
@@ -81,6 +82,7 @@ export class ProducerLoad implements Load {
     });
     this.#producer = producer;
     const usage = new ProcessUsage(window);
+    const traffic = new TrafficMeter(this.#driver, window);
     await Promise.race([pause(untilMs(schedule.startNs)), this.#stopped]);
     const source = this.#source(producer, window, meter, schedule.startNs);
     producer.start(source);
@@ -88,6 +90,7 @@ export class ProducerLoad implements Load {
     // A timer may be a moment early: only what was stopped is shorter.
     if (nowNs() < schedule.measureToNs - NS_PER_MS) window.endAt(nowNs());
     usage.end();
+    traffic.end();
     if (source instanceof OpenLoop) {
       await Promise.race([this.#lastBatches(source, window), producer.failed]);
       source.close();
@@ -101,6 +104,7 @@ export class ProducerLoad implements Load {
       group: plan.group,
       pid: process.pid,
       ...meter.result(),
+      ...traffic.sent(),
       userSeconds: usage.userSeconds,
       systemSeconds: usage.systemSeconds,
       peakRssBytes: peakRssBytes(),

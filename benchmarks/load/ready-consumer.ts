@@ -1,7 +1,7 @@
 import { BenchError } from '../model/bench-error.js';
 import { batchStampNs, usesBatchStamps } from './batch.js';
 import { nowNs } from './clock.js';
-import type { LoadConsumer } from './consumer.js';
+import { type LoadConsumer, Rests } from './consumer.js';
 import type { ConsumerMeter } from './consumer-meter.js';
 import { asBenchError } from './failures.js';
 import { isCatchUp, type LoadPlan } from './plan.js';
@@ -28,9 +28,6 @@ const MAX_BYTES = 50 * 1024 * 1024;
 const LATEST = -1;
 const EARLIEST = -2;
 const RETRY_PAUSE_MS = 50;
-/** A slow reader rests so long after each so long: a tenth of its time. */
-const REST_MS = 10;
-const BETWEEN_RESTS_MS = 90;
 const CHECK = { crc: true, maxBytes: Number.MAX_SAFE_INTEGER };
 
 interface Position {
@@ -44,14 +41,13 @@ interface Position {
 export class ReadyConsumer implements LoadConsumer {
   readonly #routes: TopicRoutes;
   readonly #positions: ReadonlyMap<number, Position>;
-  readonly #isSlow: boolean;
+  readonly #rests: Rests;
   readonly #startsAgain: boolean;
   readonly #usesBatchStamps: boolean;
   readonly #cursor = new RecordCursor();
   readonly #serving = new Set<number>();
   #meter: ConsumerMeter | null = null;
   #isClosed = false;
-  #lastRestMs = 0;
   #turn = 0;
   #fail: (error: BenchError) => void = () => {};
   readonly failed: Promise<never>;
@@ -63,7 +59,7 @@ export class ReadyConsumer implements LoadConsumer {
   ) {
     this.#routes = routes;
     this.#positions = positions;
-    this.#isSlow = plan.cell.reading === 'slow';
+    this.#rests = new Rests(plan.cell.reading === 'slow');
     this.#startsAgain = isCatchUp(plan);
     this.#usesBatchStamps = usesBatchStamps(plan);
     this.failed = new Promise<never>((_, reject) => {
@@ -101,7 +97,6 @@ export class ReadyConsumer implements LoadConsumer {
 
   start(meter: ConsumerMeter): void {
     this.#meter = meter;
-    this.#lastRestMs = performance.now();
     this.#serveAll();
   }
 
@@ -219,10 +214,7 @@ export class ReadyConsumer implements LoadConsumer {
     while (!this.#isClosed) {
       const positions = this.#ledBy(broker);
       if (positions.length === 0) return;
-      if (this.#isSlow && performance.now() - this.#lastRestMs >= BETWEEN_RESTS_MS) {
-        await pause(REST_MS);
-        this.#lastRestMs = performance.now();
-      }
+      if (this.#rests.isDue) await this.#rests.take();
       let hasFailed = false;
       try {
         const client = this.#routes.client(broker);

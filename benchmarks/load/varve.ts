@@ -13,6 +13,7 @@ export {
   compressRecords,
   writeBatch,
 } from '../../engine/format/batch-writer.js';
+export { compress, decompress } from '../../engine/format/compression/index.js';
 export { writeInt64 } from '../../engine/format/int64.js';
 export {
   ATTRIBUTES_AT,
