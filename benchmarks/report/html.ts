@@ -61,6 +61,7 @@ ${parts.map(({ html }) => html).join('\n')}
 ${left}`,
     data: `${embedded('model', model)}\n${embedded('result', result)}`,
     script: options.clientScript,
+    footer: 'Made by varve bench. Everything on this page is in this file: it makes no request.',
   });
 }
 

@@ -8,6 +8,9 @@ import { cellsIn, targetOf, type View } from '../view.js';
 import { axisStyle, base, type Chart, escapeHtml, NARROW } from './chart.js';
 import { capital, fixedControls, targetControl } from './controls.js';
 
+/** Of names beside bars: what letters of 12 pixels take on average, and a little more. */
+const LETTER_PX = 6.8;
+
 export const cpu: Chart = {
   id: 'cpu',
   title: 'What it costs in CPU',
@@ -31,9 +34,10 @@ export const cpu: Chart = {
     const { palette, ...shared } = base(canvas);
     const bars = barsOf(model, view);
     const roles = rolesOf(bars.map(({ cell }) => cell));
+    const namesPx = 16 + LETTER_PX * Math.max(0, ...bars.map(({ name }) => name.length));
     return {
       ...shared,
-      grid: { left: 8, right: 24, top: 34, bottom: 46, containLabel: true },
+      grid: { left: namesPx, right: 24, top: 34, bottom: 46 },
       legend: {
         top: 0,
         left: 4,

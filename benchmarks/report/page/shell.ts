@@ -9,10 +9,11 @@ export interface Page {
   /** Script elements that are data. */
   readonly data: string;
   readonly script: string;
+  readonly footer: string;
 }
 
 /** The frame of every page of the suite. */
-export function pageOf({ title, header, links, main, data, script }: Page): string {
+export function pageOf({ title, header, links, main, data, script, footer }: Page): string {
   const nav =
     links.length === 0
       ? ''
@@ -34,7 +35,7 @@ ${nav}
 <main id="main" class="wrap">
 ${main}
 </main>
-<footer class="wrap">Made by varve bench. Everything on this page is in this file: it makes no request.</footer>
+<footer class="wrap">${escaped(footer)}</footer>
 ${data}
 <script>${script.replaceAll('</script', '<\\/script')}</script>
 </body>

@@ -51,6 +51,8 @@ h3{font-size:1.05rem;margin:1.2rem 0 .3rem}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.8rem;margin:0 0 1.5rem;padding:0}
 .lead{display:grid;gap:0 2.5rem}
 @media (min-width:62rem){.lead{grid-template-columns:minmax(0,1.35fr) minmax(0,1fr);align-items:start}.lead .tiles{grid-template-columns:1fr 1fr}}
+.progress{height:.6rem;background:var(--missing);border-radius:99px;overflow:hidden;margin:0 0 1.2rem}
+.progress i{display:block;height:100%;background:var(--accent)}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:.8rem 1rem;margin:0}
 .tile dt{font-size:.82rem;color:var(--quiet)}
 .tile dd{margin:0}
