@@ -195,9 +195,9 @@ function machineSentence({ measures }: BottleneckView): string {
   const { machine } = measures;
   const all =
     machine === null ? '' : `${digits(machine.busyShare * machine.cores)} of ${machine.cores}`;
-  const shares = coresByRole(measures).map(
-    ([role, cores]) => `${NAMES[role] ?? role} ${digits(cores)}`,
-  );
+  const shares = coresByRole(measures)
+    .filter(([, cores]) => cores >= WORTH_NAMING)
+    .map(([role, cores]) => `${NAMES[role] ?? role} ${digits(cores)}`);
   const others = machine?.otherCores ?? 0;
   const stranger =
     machine !== null && others > 0.2 * machine.busyShare * machine.cores
@@ -205,6 +205,9 @@ function machineSentence({ measures }: BottleneckView): string {
       : '';
   return `All processors are busy (${all} cores: ${shares.join(', ')}), so whatever uses less of them raises the rate.${stranger}`;
 }
+
+/** Of a core. */
+const WORTH_NAMING = 0.01;
 
 const NAMES: Readonly<Record<string, string>> = {
   broker: 'brokers',
