@@ -15,6 +15,7 @@ const PROGRAMS = {
   'metered-broker-process': 'cli/broker/metered-broker-process.ts',
   'load-process': 'benchmarks/load/process.ts',
   'cluster-supervisor': 'benchmarks/targets/cluster-supervisor.ts',
+  'counted-broker-process': 'benchmarks/targets/counted-broker-process.ts',
   'group-member': 'benchmarks/targets/experiments/group-member.ts',
   'engine-writer': 'benchmarks/targets/experiments/engine-writer.ts',
 };

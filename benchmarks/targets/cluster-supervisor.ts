@@ -1,4 +1,5 @@
 import { Cluster, isVarveError } from '../../engine/index.js';
+import { programPath } from '../program-path.js';
 import type {
   FromSupervisor,
   SupervisorOptions,
@@ -21,6 +22,7 @@ const options = JSON.parse(given) as SupervisorOptions;
 
 const starting = Cluster.start({
   ...options,
+  entry: programPath('counted-broker-process', 'targets/counted-broker-process.js'),
   onEvent(event) {
     if (event.kind === 'broker-started') {
       tell({ kind: 'process', brokerId: event.brokerId, pid: event.pid });

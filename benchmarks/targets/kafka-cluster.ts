@@ -177,6 +177,10 @@ export class KafkaCluster implements LocalBrokers {
     }
   }
 
+  syncs(): null {
+    return null;
+  }
+
   lastWords(): string {
     return this.#words.text;
   }

@@ -28,6 +28,8 @@ export interface LocalBrokers {
   stop(brokerId: number): Promise<void>;
   /** Starts dead ones on their data. Resolves when they take connections. */
   start(brokerIds: readonly number[]): Promise<void>;
+  /** Calls of fsync and fdatasync by all brokers so far; null: not counted. */
+  syncs(): number | null;
   /** What it said last on standard error. */
   lastWords(): string;
   /** Ends every process. Never rejects; can be called again. */

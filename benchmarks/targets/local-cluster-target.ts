@@ -114,7 +114,14 @@ class OpenLocalCluster implements OpenTarget {
         }),
       ),
     );
-    return { stop: async () => ({ ...watch.stop(), syncs: null }) };
+    const before = this.#brokers.syncs();
+    return {
+      stop: async () => {
+        const after = this.#brokers.syncs();
+        const syncs = before === null || after === null ? null : after - before;
+        return { ...watch.stop(), syncs };
+      },
+    };
   }
 
   async #remove(cell: Cell, topic: string): Promise<void> {

@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cellOf } from '../model/knobs.js';
 import { findTarget } from './index.js';
@@ -46,6 +50,27 @@ function directoriesOf(topic: string, below = directory): string[] {
   });
 }
 
+/** Opens it in a process of its own, compiled; the ids of that process and of those that it has started. */
+async function startElsewhere(name: string): Promise<number[]> {
+  const at = (file: string) => JSON.stringify(pathToFileURL(resolve('dist/benchmarks', file)).href);
+  const program = `
+    const { findTarget } = await import(${at('targets/index.js')});
+    const { cellOf } = await import(${at('model/knobs.js')});
+    const cell = cellOf({ brokers: 1 });
+    const { signal } = new AbortController();
+    const options = { cell, directory: ${JSON.stringify(directory)}, signal };
+    const target = await findTarget(${JSON.stringify(name)}).open(options);
+    const prepared = await target.prepare(cell, 'a');
+    const { processes } = await (await prepared.startUsage()).stop();
+    console.log(JSON.stringify([process.pid, ...processes.map(({ pid }) => pid)]));
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  return JSON.parse(line.toString()) as number[];
+}
+
 describe.each(TARGETS)('$name', ({ name, isHere, supervisor }) => {
   it.skipIf(!isHere)(
     'opens three brokers, makes a topic, measures, removes it and closes, and leaves nothing',
@@ -57,7 +82,8 @@ describe.each(TARGETS)('$name', ({ name, isHere, supervisor }) => {
       expect(target.info.brokers).toBe(3);
       const prepared = await target.prepare(cell, 'first');
       const meter = await prepared.startUsage();
-      const { processes, machine } = await meter.stop();
+      const { processes, machine, syncs } = await meter.stop();
+      expect(syncs === null).toBe(name === 'local-kafka');
       const ids = processes.map(({ id }) => id);
       expect(ids).toEqual(['broker 1', 'broker 2', 'broker 3', supervisor]);
       const brokers = processes.filter(({ role }) => role === 'broker');
@@ -74,6 +100,19 @@ describe.each(TARGETS)('$name', ({ name, isHere, supervisor }) => {
 
       await target.close();
       expect(processes.map(({ pid }) => pid).filter(isAlive)).toEqual([]);
+    },
+    300_000,
+  );
+
+  it.skipIf(!isHere)(
+    'ends with the process that started it, however that ends',
+    async () => {
+      const [pid = -1, ...theirs] = await startElsewhere(name);
+      expect(theirs.length).toBeGreaterThanOrEqual(2);
+      process.kill(pid, 'SIGKILL');
+      const endMs = performance.now() + 60_000;
+      while (theirs.some(isAlive) && performance.now() < endMs) await sleep(50);
+      expect(theirs.filter(isAlive)).toEqual([]);
     },
     300_000,
   );

@@ -14,7 +14,9 @@ describe('findTarget', () => {
       expect(() => findTarget(name)).toThrow(
         expect.objectContaining({
           code: 'INVALID_KNOB',
-          message: expect.stringMatching(/engine, cluster, local-kafka, cluster@directory, kafka:\/\/host:port/),
+          message: expect.stringMatching(
+            /engine, cluster, local-kafka, cluster@directory, kafka:\/\/host:port/,
+          ),
         }),
       );
     },

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { programPath } from '../program-path.js';
 import type {
@@ -12,6 +13,7 @@ import { diskFull, isDiskFull } from './errors.js';
 import { LastWords } from './last-words.js';
 import type { LocalBrokers, TargetProcess } from './local-brokers.js';
 import { varveVersion } from './software.js';
+import { SYNCS_VARIABLE, syncsIn } from './sync-counts.js';
 import { BenchError } from './target.js';
 
 export interface StartClusterOptions {
@@ -36,9 +38,9 @@ export class VarveCluster implements LocalBrokers {
   readonly settings: StartClusterOptions['settings'];
   #addresses: readonly string[] = [];
   readonly #directory: string;
+  readonly #syncs: string;
   readonly #child: ChildProcess;
   readonly #pids = new Map<number, number>();
-  /** Ended brokers, too: what is killed when the supervisor cannot be asked. */
   readonly #orders = new Map<number, (problem: string | null) => void>();
   readonly #words = new LastWords();
   readonly #exited: Promise<void>;
@@ -50,6 +52,8 @@ export class VarveCluster implements LocalBrokers {
     this.software = `varve ${varveVersion(root)}`;
     this.settings = settings;
     this.#directory = join(directory, 'cluster');
+    this.#syncs = join(directory, 'syncs');
+    mkdirSync(this.#syncs);
     const options: SupervisorOptions = {
       brokers,
       directory: this.#directory,
@@ -61,6 +65,7 @@ export class VarveCluster implements LocalBrokers {
       [JSON.stringify(options)],
       {
         execArgv: [],
+        env: { ...process.env, [SYNCS_VARIABLE]: this.#syncs },
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       },
     );
@@ -128,6 +133,10 @@ export class VarveCluster implements LocalBrokers {
 
   start(brokerIds: readonly number[]): Promise<void> {
     return this.#order({ kind: 'start', brokerIds });
+  }
+
+  syncs(): number {
+    return syncsIn(this.#syncs);
   }
 
   lastWords(): string {
