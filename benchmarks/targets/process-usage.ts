@@ -19,7 +19,7 @@ export interface UsageWatch {
 }
 
 /** How much of a killed process's use may be missed at most. */
-const SAMPLE_MS = 250;
+const SAMPLE_MS = 500;
 const BYTES_PER_KIB = 1024;
 
 interface Sample {

@@ -54,22 +54,13 @@ async function killAndOpen(
   const scan = (acknowledged: readonly number[]): number =>
     unsyncedRecords(onDisk, acknowledged, () => [directory], TOPIC);
   const writer = new EngineProcess({ directories, cell, config });
-  let unsynced: number | null = null;
   try {
     await sleep(WRITE_MS, undefined, { signal });
     writer.requireAlive();
-    if (cell.flush === 'batch') {
-      // What is just being written shares memory with what is on disk already: at rest that is told apart.
-      await writer.pause();
-      unsynced = scan(writer.acknowledged);
-      writer.goOn();
-      await sleep(WRITE_MS / 3, undefined, { signal });
-      writer.requireAlive();
-    }
   } finally {
     await writer.kill();
   }
-  unsynced ??= scan(writer.acknowledged);
+  const unsynced = scan(writer.acknowledged);
   const logBytes = directories.reduce((sum, path) => sum + bytesOf(path), 0);
   const startNs = monotonicNs();
   const fs = openFileSystem();
@@ -80,8 +71,7 @@ async function killAndOpen(
   const recovery = { logBytes, clean: false, untilServingMs };
   try {
     if (cell.experiment === 'recovery') return { recovery };
-    const when = cell.flush === 'batch' ? 'when the last was acknowledged' : 'at the kill';
-    const what = `the engine's process, by SIGKILL while it wrote; unsynced ${when}: ${onDisk.how}`;
+    const what = `the engine's process, by SIGKILL while it wrote; unsynced: ${onDisk.how}`;
     const losses = lossesOf(writer.acknowledged, logs.map(seenIn));
     return { crash: { what, ...losses, unsyncedRecords: unsynced } };
   } finally {

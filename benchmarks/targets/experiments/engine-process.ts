@@ -3,7 +3,7 @@ import { programPath } from '../../program-path.js';
 import { diskFull } from '../errors.js';
 import { LastWords } from '../last-words.js';
 import { BenchError } from '../target.js';
-import type { FromWriter, ToWriter, WriterOptions } from './engine-writer-messages.js';
+import type { FromWriter, WriterOptions } from './engine-writer-messages.js';
 
 /** The process that an experiment on the engine kills. */
 export class EngineProcess {
@@ -11,7 +11,6 @@ export class EngineProcess {
   readonly #words = new LastWords();
   readonly #exited: Promise<void>;
   #acknowledged: readonly number[];
-  #whenPaused: () => void = () => undefined;
   #failure: BenchError | null = null;
 
   constructor(options: WriterOptions) {
@@ -31,7 +30,6 @@ export class EngineProcess {
     });
     this.#child.on('message', (message: FromWriter) => {
       if (message.kind === 'acknowledged') this.#acknowledged = message.records;
-      else if (message.kind === 'paused') this.#whenPaused();
       else if (message.code === 'DISK_FULL') this.#failure = diskFull(message.message);
       else this.#failure = new BenchError('TARGET_FAILED', message.message);
     });
@@ -49,20 +47,6 @@ export class EngineProcess {
     throw new BenchError('TARGET_FAILED', `the engine's process ended: ${this.#words.text}`);
   }
 
-  /** Resolves when nothing is under way. */
-  async pause(): Promise<void> {
-    const paused = new Promise<void>((resolve) => {
-      this.#whenPaused = resolve;
-    });
-    this.#tell('pause');
-    await Promise.race([paused, this.#exited]);
-    this.requireAlive();
-  }
-
-  goOn(): void {
-    this.#tell('go on');
-  }
-
   /** SIGKILL. Resolves when it is gone and everything that it had told was heard. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
@@ -70,9 +54,5 @@ export class EngineProcess {
     if (this.#child.connected) {
       await new Promise<void>((resolve) => this.#child.once('disconnect', () => resolve()));
     }
-  }
-
-  #tell(message: ToWriter): void {
-    this.#child.send(message, () => undefined);
   }
 }

@@ -8,11 +8,7 @@ export interface WriterOptions {
   readonly config: Readonly<Record<string, string>>;
 }
 
-export type ToWriter = 'pause' | 'go on';
-
 export type FromWriter =
   /** By partition: records whose append, and sync where the cell asks for one, has returned. */
   | { readonly kind: 'acknowledged'; readonly records: readonly number[] }
-  /** Nothing is under way; what was acknowledged has been told. */
-  | { readonly kind: 'paused' }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { isVarveError, PartitionLog } from '../../../engine/index.js';
 import { STAMP_BYTES, writeStamp } from '../../load/stamp.js';
-import type { FromWriter, ToWriter, WriterOptions } from './engine-writer-messages.js';
+import type { FromWriter, WriterOptions } from './engine-writer-messages.js';
 
 /* The program that an experiment on the engine kills: appends numbered records as fast as it can, and tells what was acknowledged. */
 
@@ -17,10 +16,6 @@ const { directories, cell, config } = JSON.parse(given) as WriterOptions;
 
 process.on('disconnect', () => process.exit(0));
 process.on('SIGINT', () => undefined);
-let isPaused = false;
-process.on('message', (message: ToWriter) => {
-  isPaused = message === 'pause';
-});
 
 async function write(): Promise<void> {
   const logs = await Promise.all(
@@ -46,12 +41,8 @@ async function write(): Promise<void> {
       for (const [partition, log] of logs.entries()) await appendTo(log, partition);
     }
     tell({ kind: 'acknowledged', records: acknowledged });
-    // Messages come in here.
+    // The end of the channel is heard here.
     await new Promise(setImmediate);
-    if (isPaused) {
-      tell({ kind: 'paused' });
-      while (isPaused) await once(process, 'message');
-    }
   }
 }
 

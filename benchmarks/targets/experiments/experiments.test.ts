@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cell, cellOf } from '../../model/knobs.js';
+import type { CellRun } from '../../model/result.js';
 import { startLoadProcess } from '../../run/load-handle.js';
 import { runCell } from '../../run/run-cell.js';
 import { findTarget } from '../index.js';
@@ -24,9 +25,9 @@ afterAll(async () => {
 });
 
 /** One experiment under a load of one producer, as the suite runs it. */
-async function run(knobs: Partial<Cell>): Promise<DisturbanceOutcome> {
+async function runOne(knobs: Partial<Cell>): Promise<CellRun> {
   topics += 1;
-  const { failover, crash, recovery, rebalance } = await runCell(
+  return runCell(
     target,
     {
       cell: cellOf({
@@ -50,6 +51,10 @@ async function run(knobs: Partial<Cell>): Promise<DisturbanceOutcome> {
       signal: AbortSignal.timeout(LIMIT_MS),
     },
   );
+}
+
+async function run(knobs: Partial<Cell>): Promise<DisturbanceOutcome> {
+  const { failover, crash, recovery, rebalance } = await runOne(knobs);
   return {
     ...(failover && { failover }),
     ...(crash && { crash }),
@@ -59,6 +64,15 @@ async function run(knobs: Partial<Cell>): Promise<DisturbanceOutcome> {
 }
 
 describe('experiments on a cluster', () => {
+  it('load: syncs are counted, and flush=batch is what makes them', async () => {
+    const knobs = { replicationFactor: 1, inFlight: 1 } as const;
+    const each = await runOne({ ...knobs, flush: 'batch' });
+    const few = await runOne({ ...knobs, flush: 'os' });
+    expect(each.syncs).toBeGreaterThan(2);
+    expect(few.syncs).not.toBeNull();
+    expect(few.syncs).toBeLessThan(each.syncs ?? 0);
+  });
+
   it('failover: a killed leader makes a gap, which ends', async () => {
     const { failover } = await run({ experiment: 'failover', replicationFactor: 3 });
     expect(failover?.kind).toBe('kill');
@@ -82,16 +96,11 @@ describe('experiments on a cluster', () => {
     expect(await target.isUsable()).toBe(true);
   });
 
-  it('crash: flush=batch leaves nothing that power loss could take, flush=os much of the run', async () => {
-    const knobs = { experiment: 'crash', replicationFactor: 1, acks: 1 } as const;
-    const synced = await run({ ...knobs, flush: 'batch' });
-    const left = await run({ ...knobs, flush: 'os' });
-    expect(synced.crash?.lostRecords).toBe(0);
-    expect(left.crash?.lostRecords).toBe(0);
-    // Without cachestat only old checkpoint files tell, which say nothing about so short a run.
-    if (!left.crash?.what.includes('kernel')) return;
-    expect(synced.crash?.unsyncedRecords).toBe(0);
-    expect(left.crash?.unsyncedRecords).toBeGreaterThan(1_000);
+  it('crash: a killed process loses nothing; the kernel has what power loss would take', async () => {
+    const { crash } = await run({ experiment: 'crash', replicationFactor: 1, acks: 1 });
+    expect(crash?.lostRecords).toBe(0);
+    expect(crash?.unsyncedRecords).toBeGreaterThan(0);
+    expect(crash?.unsyncedRecords).toBeLessThanOrEqual(crash?.acknowledgedRecords ?? 0);
   });
 
   it('recovery: says how much log there was and how long it took', async () => {

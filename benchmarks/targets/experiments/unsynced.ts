@@ -18,7 +18,7 @@ export interface OnDisk {
 /** What the kernel has not written yet, to within what it writes at once: a page, or some. */
 export function byPageCache(firstUnwritten: FirstUnwritten): OnDisk {
   return {
-    how: 'on pages that the kernel had not written to disk',
+    how: 'on pages that the kernel had not written to disk at the kill',
     endOffset(dataDirectory, topic, partition) {
       let endOffset = 0;
       for (const path of logFilesIn(join(dataDirectory, `${topic}-${partition}`))) {
