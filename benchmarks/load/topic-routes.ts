@@ -18,6 +18,9 @@ const BOOTSTRAP_PAUSE_MS = 200;
 const REFRESH_PAUSE_MS = 50;
 const METADATA_TIMEOUT_MS = 2000;
 
+/** Brokers answer, and know nothing of the topic. */
+class TopicProblem extends Error {}
+
 /** Who leads the partitions of a topic, kept current after failures, and a connection to each leader. */
 export class TopicRoutes {
   readonly topic: string;
@@ -63,6 +66,9 @@ export class TopicRoutes {
       const problem = await this.#ask();
       if (problem === null && !this.#leaders.includes(null)) return;
       if (performance.now() > deadline) {
+        if (problem instanceof TopicProblem) {
+          throw new BenchError('LOAD_FAILED', `${problem.message}; has it been made?`);
+        }
         if (problem !== null) throw unreachable(this.#connection, problem);
         const missing = this.#leaders.indexOf(null);
         throw new BenchError(
@@ -137,7 +143,8 @@ export class TopicRoutes {
         if (error instanceof BenchError || isVarveError(error, 'SASL_AUTHENTICATION_FAILED')) {
           throw asBenchError(error);
         }
-        problem = error;
+        // What one that answers says is worth more than that another does not.
+        if (!(problem instanceof TopicProblem)) problem = error;
       }
     }
     return problem;
@@ -169,7 +176,7 @@ export class TopicRoutes {
       );
     }
     if (topic.errorCode !== KafkaError.NONE) {
-      throw new Error(`topic ${this.topic}: ${kafkaErrorName(topic.errorCode)}`);
+      throw new TopicProblem(`topic ${this.topic}: ${kafkaErrorName(topic.errorCode)}`);
     }
     for (const { nodeId, host, port } of answer.brokers) this.#moved(nodeId, { host, port });
     this.topicId = topic.topicId;
