@@ -14,6 +14,7 @@ const PROGRAMS = {
   'broker-process': 'engine/cluster/broker-process.ts',
   'metered-broker-process': 'cli/broker/metered-broker-process.ts',
   'load-process': 'benchmarks/load/process.ts',
+  'null-sink': 'benchmarks/load/null-sink.ts',
   'cluster-supervisor': 'benchmarks/targets/cluster-supervisor.ts',
   'counted-broker-process': 'benchmarks/targets/counted-broker-process.ts',
   'group-member': 'benchmarks/targets/experiments/group-member.ts',

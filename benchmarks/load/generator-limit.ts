@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { BenchError } from '../model/bench-error.js';
 import { type Cell, cellOf } from '../model/knobs.js';
 import type { GeneratorLimit } from '../model/result.js';
+import { programPath } from '../program-path.js';
 import { NS_PER_SECOND, nowNs } from './clock.js';
 import { LoadProcess } from './load-process.js';
 import type { LoadPlan, LoadResult, PayloadPlan } from './plan.js';
@@ -11,14 +11,6 @@ import type { LoadPlan, LoadResult, PayloadPlan } from './plan.js';
 const WARMUP_SECONDS = 0.5;
 const START_AHEAD_SECONDS = 0.1;
 const SINK_MS = 20_000;
-
-/** As `LoadProcess`'s. */
-const SINK = fileURLToPath(
-  new URL(
-    import.meta.url.endsWith('.ts') ? '../../dist/benchmarks/load/null-sink.js' : './null-sink.js',
-    import.meta.url,
-  ),
-);
 
 export interface GeneratorLimitOptions {
   /** Its client, sizes, codec, keys, partitions and acks count; the rest does not. */
@@ -35,7 +27,9 @@ export async function measureGeneratorLimit(
   options: GeneratorLimitOptions,
 ): Promise<GeneratorLimit & { readonly result: LoadResult }> {
   const cell = cellOf({ ...options.cell, consumers: 0, producers: 1, rate: 'max' });
-  const sink = fork(SINK, [String(cell.partitions)], { execArgv: [] });
+  const sink = fork(programPath('null-sink', 'load/null-sink.js'), [String(cell.partitions)], {
+    execArgv: [],
+  });
   try {
     const port = await portOf(sink);
     const plan: LoadPlan = {

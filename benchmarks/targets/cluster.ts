@@ -21,8 +21,7 @@ const AT = 'cluster@';
 export const clusterTarget: Target = clusterOf('cluster');
 
 /** `cluster@DIRECTORY`: the same of another varve, such as an earlier commit's, that is built there. */
-export function otherClusterTarget(name: string): Target {
-  const root = resolve(name.slice(AT.length));
+export function otherClusterTarget(name: string, root = resolve(name.slice(AT.length))): Target {
   const supervisor = programPath('cluster-supervisor', 'targets/cluster-supervisor.js', root);
   if (!existsSync(supervisor)) {
     throw new BenchError(

@@ -14,6 +14,7 @@ export function simulatedTarget(connection: SimulatedConnection): Target {
         : `experiment is ${experiment}, target is simulated: there is nothing to kill. Take target cluster`,
     openKey: () => 'simulated',
     async open() {
+      let runs = 0;
       return {
         info: {
           name: 'simulated',
@@ -23,7 +24,8 @@ export function simulatedTarget(connection: SimulatedConnection): Target {
         },
         prepare: async (_cell, topic) => ({
           topic,
-          connection,
+          // The next run's deviation is another, from the same seed.
+          connection: { ...connection, seed: connection.seed + runs++ },
           async startUsage() {
             const watch = watchUsage(() => []);
             return { stop: async () => ({ ...watch.stop(), syncs: null }) };

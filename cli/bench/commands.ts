@@ -16,6 +16,8 @@ export function addBenchCommands(program: Command): void {
   addList(bench);
   addShow(bench);
   addReport(bench);
+  addCompare(bench);
+  addAb(bench);
   addExport(bench);
   addSchema(bench);
 }
@@ -142,6 +144,63 @@ function addReport(bench: Command): void {
     );
 }
 
+function addCompare(bench: Command): void {
+  bench
+    .command('compare')
+    .description('two results, cell by cell: better, worse, or no significant difference')
+    .argument(
+      '<a>',
+      'a result: what was before; or one result that holds two targets, with --targets',
+    )
+    .argument('[b]', 'a result: what is now')
+    .option('--targets <a,b>', 'compare two targets of one result', twoTargets)
+    .option('--markdown', 'Markdown on stdout')
+    .option('--json', 'print the comparison as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  varve bench compare results/before.json results/after.json
+  varve bench compare results/both.json --targets cluster,local-kafka
+
+Exit codes: 0 nothing is worse, 1 something is worse, 2 wrong usage or not comparable.`,
+    )
+    .action(async (a: string, b: string | undefined, flags) =>
+      (await import('./compare.js')).compareFiles(a, b, flags),
+    );
+}
+
+function addAb(bench: Command): void {
+  const command = bench
+    .command('ab')
+    .description('two commits of this clone, built apart and measured in turn, and compared')
+    .argument('<a>', 'a commit, tag or branch: what was before')
+    .argument('<b>', 'another: what is now')
+    .option('--preset <name>', 'a preset (default: quick without the engine)')
+    .option('--suite <file>', 'a suite of your own, YAML or JSON')
+    .option('--repeat <n>', 'runs of each cell', wholeNumberFrom(2, 100))
+    .option('--warmup <time>', 'before each window: 500ms, 1s', seconds)
+    .option('--seconds <time>', 'measured window of each run: 2s', seconds)
+    .option('--time <time>', 'budget for everything, shared out over all runs: 10m', seconds)
+    .option('--name <name>', 'in the result and its file name', resultName)
+    .option('--out <file>', 'result file (default: results/<time>-<name>.json)')
+    .option('--report <file>', 'where the report goes (default: beside the result)')
+    .option('--no-report', 'write none')
+    .option('--no-calibrate', 'do not measure what the machine can do before and after');
+  addMeasureOptions(addKnobOptions(command))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  varve bench ab HEAD~1 HEAD --partitions 1,4 --replication-factor 1,3 --repeat 5
+
+Exit codes: 0 nothing is worse, 1 something is worse or failed, 2 wrong usage, 130 interrupted.`,
+    )
+    .action(async (a: string, b: string, flags: RunFlags) =>
+      (await import('./ab.js')).compareCommits(a, b, flags),
+    );
+}
+
 function addExport(bench: Command): void {
   bench
     .command('export')
@@ -189,4 +248,12 @@ function oneOf<T extends string>(...values: readonly T[]): (text: string) => T {
     if (found === undefined) throw new InvalidArgumentError(`It is one of ${values.join(', ')}.`);
     return found;
   };
+}
+
+function twoTargets(text: string): readonly [string, string] {
+  const [a, b, ...more] = text.split(/,(?=[a-z-]+(?::\/\/|,|$))/);
+  if (a === undefined || b === undefined || more.length > 0) {
+    throw new InvalidArgumentError('It is two targets with a comma between them.');
+  }
+  return [a, b];
 }

@@ -1,7 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { measureGeneratorLimit } from '../../benchmarks/load/generator-limit.js';
+import type { PayloadPlan } from '../../benchmarks/load/plan.js';
+import type { Cell } from '../../benchmarks/model/knobs.js';
 import { labelAmong } from '../../benchmarks/model/matrix.js';
-import type { RunResult } from '../../benchmarks/model/result.js';
+import type { GeneratorLimit, RunResult } from '../../benchmarks/model/result.js';
 import { fitBudget, secondsOf } from '../../benchmarks/run/budget.js';
 import type { OnRunEvent } from '../../benchmarks/run/events.js';
 import { startLoadProcess } from '../../benchmarks/run/load-handle.js';
@@ -14,6 +17,7 @@ import {
 } from '../../benchmarks/run/result-file.js';
 import { checkedCells, runSession, type SessionRequest } from '../../benchmarks/run/session.js';
 import { findTarget } from '../../benchmarks/targets/index.js';
+import type { Target } from '../../benchmarks/targets/target.js';
 import { removeAllTempDirectories } from '../../benchmarks/temp-directory.js';
 import { interruptSignal, UsageError } from '../run-program.js';
 import { security } from './flags.js';
@@ -29,7 +33,7 @@ export async function runBench(flags: RunFlags): Promise<void> {
     printPlan(request, flags);
     return;
   }
-  await run(request, flags, flags.out === undefined ? null : resolve(flags.out));
+  await runRequest(request, flags);
 }
 
 export async function resumeBench(file: string, flags: RunFlags): Promise<void> {
@@ -57,7 +61,21 @@ export async function resumeBench(file: string, flags: RunFlags): Promise<void> 
   await run(request, flags, resolve(file.replace(/\.journal$/, '')));
 }
 
-async function run(request: SessionRequest, flags: RunFlags, out: string | null): Promise<void> {
+/** Measures, writes the result and its report, and says so. `own`: targets that only the caller knows. */
+export function runRequest(
+  request: SessionRequest,
+  flags: RunFlags,
+  own: (name: string) => Target | undefined = () => undefined,
+): Promise<RunResult> {
+  return run(request, flags, flags.out === undefined ? null : resolve(flags.out), own);
+}
+
+async function run(
+  request: SessionRequest,
+  flags: RunFlags,
+  out: string | null,
+  own: (name: string) => Target | undefined = () => undefined,
+): Promise<RunResult> {
   mkdirSync(request.directory, { recursive: true });
   const signal = interruptSignal();
   process.once('exit', removeAllTempDirectories);
@@ -67,9 +85,9 @@ async function run(request: SessionRequest, flags: RunFlags, out: string | null)
   let result: RunResult;
   try {
     result = await runSession(request, {
-      findTarget: (name) => findTarget(name, security(flags)),
+      findTarget: (name) => own(name) ?? findTarget(name, security(flags)),
       startLoad: startLoadProcess,
-      measureLimit: null,
+      measureLimit: flags.calibrate ? limitOf : null,
       journal,
       onEvent: views.onEvent satisfies OnRunEvent,
       signal,
@@ -88,6 +106,18 @@ async function run(request: SessionRequest, flags: RunFlags, out: string | null)
   tell(result, flags, { path, report });
   if (signal.aborted) process.exitCode = 130;
   else if (result.status !== 'complete') process.exitCode = 1;
+  return result;
+}
+
+const LIMIT_SECONDS = 0.5;
+
+async function limitOf(cell: Cell, payload: PayloadPlan): Promise<GeneratorLimit> {
+  const { result: _, ...limit } = await measureGeneratorLimit({
+    cell,
+    payload,
+    seconds: LIMIT_SECONDS,
+  });
+  return limit;
 }
 
 function tell(

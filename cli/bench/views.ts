@@ -1,4 +1,8 @@
+import { startLiveServer } from '../../benchmarks/live/server.js';
+import { terminalView } from '../../benchmarks/live/terminal.js';
+import { readClientScript } from '../../benchmarks/report/client-script.js';
 import type { OnRunEvent } from '../../benchmarks/run/events.js';
+import { colors } from '../colors.js';
 import type { RunFlags } from './request.js';
 
 export interface Views {
@@ -6,18 +10,28 @@ export interface Views {
   close(): Promise<void>;
 }
 
-/** A line for each run of a cell, on standard error. */
-export async function openViews(_flags: RunFlags): Promise<Views> {
-  let runs = 0;
+/** Who watches a run: standard error, and with `--ui` a page. */
+export async function openViews({ ui }: Pick<RunFlags, 'ui'>): Promise<Views> {
+  const terminal = terminalView(process.stderr, { color: colors.isColorSupported });
+  if (ui === undefined) {
+    return {
+      onEvent: terminal.onEvent,
+      close: async () => terminal.close(),
+    };
+  }
+  const server = await startLiveServer({
+    port: ui === true ? 0 : ui,
+    clientScript: readClientScript('live-client'),
+  });
+  process.stderr.write(`live charts  ${server.url}\n`);
   return {
     onEvent(event) {
-      if (event.type === 'begun') runs = event.runs;
-      if (event.type === 'doing') process.stderr.write(`${event.text}\n`);
-      if (event.type === 'cell') process.stderr.write(`[${event.at + 1}/${runs}] ${event.label}\n`);
-      if (event.type === 'failed') {
-        process.stderr.write(`FAILED ${event.id}: ${event.message} [${event.code}]\n`);
-      }
+      terminal.onEvent(event);
+      server.onEvent(event);
     },
-    close: async () => {},
+    async close() {
+      terminal.close();
+      await server.close();
+    },
   };
 }
