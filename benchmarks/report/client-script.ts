@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { BenchError } from '../model/bench-error.js';
 
 /** Scripts of pages, which the build bundles (`client/bundle.mjs`). */
-export type ClientScript = 'report-client' | 'live-client';
+export type ClientScript = 'report-client' | 'page-client' | 'live-client';
 
 /** Where they are from a bundled program, from compiled sources, and from the sources themselves. */
 const PLACES = ['./', '../../bin/', '../../dist/bin/'] as const;

@@ -14,9 +14,10 @@ export interface ReportExplanation {
 export interface KnobVerdict {
   readonly target: string;
   readonly knob: KnobName;
-  /** Produced rate at its best value over that at its worst, all else equal: 1 is no effect. */
-  readonly ratio: number;
-  readonly verdict: 'large' | 'some' | 'none';
+  /** Produced rate at its best value over that at its worst, all else equal: 1 is no effect. null: not known. */
+  readonly ratio: number | null;
+  /** `unknown`: no two cells differ in it alone, or too few runs to tell; that is not `none`. */
+  readonly verdict: 'large' | 'some' | 'none' | 'unknown';
   readonly text: string;
 }
 

@@ -5,6 +5,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** What pages run, by the name of their file in `dist/bin`. */
 export const PAGES = {
   'report-client': 'benchmarks/report/client/main.ts',
+  'page-client': 'benchmarks/report/client/page.ts',
   'live-client': 'benchmarks/live/client/main.ts',
 };
 

@@ -52,14 +52,14 @@ export function notesHtml(notes: readonly string[]): string {
 
 /** How much each knob did, as bars of a ratio: the first thing to look at. */
 export function knobsCard({ knobs }: ReportExplanation, model: ReportModel): string {
-  const highest = Math.max(...knobs.map(({ ratio }) => ratio));
+  const highest = Math.max(1, ...knobs.map(({ ratio }) => ratio ?? 1));
   const lists = model.targets.map(({ name }) => {
     const own = knobs.filter(({ target }) => target === name);
     if (own.length === 0) return '';
     const items = own.map(({ knob, ratio, verdict, text }) => {
       // From 1 (no effect) to the highest, so that a bar's length is what the knob did and nothing else.
-      const share = highest === 1 ? 0 : (ratio - 1) / (highest - 1);
-      const bar = `<span class="bar"><i style="width:${(share * 70).toFixed(1)}%"></i><b>${ratio.toFixed(2)}\u00d7</b> ${VERDICTS[verdict]}</span>`;
+      const share = highest === 1 ? 0 : ((ratio ?? 1) - 1) / (highest - 1);
+      const bar = `<span class="bar"><i style="width:${(share * 70).toFixed(1)}%"></i><b>${ratio === null ? '' : `${ratio.toFixed(2)}\u00d7`}</b> ${VERDICTS[verdict]}</span>`;
       return `<li class="knob ${verdict}"><span class="name">${escaped(KNOB_TITLES[knob])}</span>${bar}<p>${escaped(text)}</p></li>`;
     });
     const title = model.targets.length > 1 ? `<h3>${escaped(name)}</h3>` : '';
@@ -72,7 +72,12 @@ export function knobsCard({ knobs }: ReportExplanation, model: ReportModel): str
   );
 }
 
-const VERDICTS = { large: 'much', some: 'some', none: 'no effect' } as const;
+const VERDICTS = {
+  large: 'much',
+  some: 'some',
+  none: 'no effect',
+  unknown: 'cannot be told',
+} as const;
 
 export function pricesCard(lists: readonly PriceList[], isOneTarget: boolean): string {
   const parts = lists.map(({ table, title, target, held, shares, knob }, index) => {

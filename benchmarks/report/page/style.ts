@@ -105,6 +105,7 @@ html.js .no-js{display:none!important}
 .knob .name{font-weight:600}
 .bar{display:flex;align-items:center;gap:.6rem}
 .bar i{display:block;height:1.15rem;border-radius:4px;background:var(--accent);min-width:3px}
+.knob.unknown .bar i{display:none}
 .knob.none .bar i{background:var(--line)}
 .knob.some .bar i{background:var(--ramp-3)}
 .bar b{white-space:nowrap}
