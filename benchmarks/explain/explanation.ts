@@ -72,8 +72,8 @@ function knobVerdict(note: KnobNote): KnobVerdict {
   return {
     target: effect.target,
     knob: effect.knob,
-    ratio: bestOverWorst ?? 1,
-    verdict: size === 'unknown' ? 'none' : size,
+    ratio: bestOverWorst,
+    verdict: size,
     text: knobNoteText(note),
   };
 }
