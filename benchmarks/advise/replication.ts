@@ -48,7 +48,7 @@ export function replicationLine({ surviveBrokers: lost }: AdviceRequest): Advice
       }
     : {
         topic: 'replication',
-        text: `Replication factor ${replicationFactor}, acks=${acks}, min.insync.replicas ${minInsyncReplicas}: a record is acknowledged when ${minInsyncReplicas} replicas have it, so ${plural(lost, 'lost broker')} cannot take it; ${replicationFactor} replicas leave ${minInsyncReplicas} after that, so writing goes on.`,
+        text: `Replication factor ${replicationFactor}, acks=${acks}, min.insync.replicas ${minInsyncReplicas}: a record is acknowledged when all in-sync replicas have it, ${minInsyncReplicas} at least, so ${plural(lost, 'lost broker')} cannot take it; ${replicationFactor} replicas leave ${minInsyncReplicas} after that, so writing goes on.`,
         evidence: [
           `asked: survive ${plural(lost, 'lost broker')}`,
           `${lost} + 1 = ${minInsyncReplicas} copies before an acknowledgement, 2 x ${lost} + 1 = ${replicationFactor} to go on writing`,

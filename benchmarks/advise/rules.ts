@@ -22,7 +22,7 @@ function startSmall({ recommendation: { partitions } }: RuleInput): RuleOfThumb 
     verdict: isSmall ? 'agrees' : 'disagrees',
     text: isSmall
       ? `${plural(partitions, 'partition')} carry what was asked; watch the lag (varve advise --watch)`
-      : `what was asked needs ${partitions}: starting with 4 would mean growing at once, and keys would change their partition`,
+      : `what was asked needs ${partitions}: starting with fewer would mean growing soon, and keys would change their partition`,
   };
 }
 

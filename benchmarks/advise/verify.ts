@@ -53,7 +53,7 @@ function textOf(
   const latency =
     value === null
       ? 'no latency was measured'
-      : `${slo.percentile} ${millisText(value)} of ${sloText(slo)} (${met} of ${runs.length} runs within)`;
+      : `${sloText(slo)} asked, ${millisText(value)} measured (${met} of ${runs.length} runs within)`;
   const limit = summary?.attribution;
   const why =
     achievedShare >= RATE_MET || limit === undefined ? '' : `; limit: ${limit.bottleneck}`;

@@ -3,6 +3,7 @@ import { madeUpCell, madeUpResult } from '../explain/made-up.js';
 import type { CellResult, RunResult } from '../model/result.js';
 import { compareResults, compareWithin } from './compare.js';
 import { comparisonSchema } from './comparison.js';
+import { renderComparison } from './render.js';
 
 const SPREAD = [0.99, 1, 1.01, 1.005, 0.995];
 
@@ -157,5 +158,22 @@ describe('notes', () => {
     expect(text).toContain('the machine itself was 0.800x as fast');
     // As much slower as the machine was: nothing to blame on B.
     expect(cells[0]?.metrics[0]?.verdict).not.toBe('worse');
+  });
+});
+
+describe('as text', () => {
+  const a = resultOf([50e6, 50e6, 50e6, 50e6]);
+  const b = resultOf([50e6, 60e6, 40e6, 50e6], LATER);
+
+  test('what changed is there, with its figures; what did not is left out unless asked for', () => {
+    const text = renderComparison(compareResults(a, b), { color: false });
+    expect(text).toContain('produced: 50 MB/s -> 60 MB/s (+20 %): better');
+    expect(text).toContain('produced: 50 MB/s -> 40 MB/s (-20 %): worse');
+    expect(text).not.toContain('partitions=4');
+    expect(text).toContain("Holm's correction");
+    expect(text).not.toMatch(/NaN|undefined|null/);
+    expect(renderComparison(compareResults(a, b), { color: false, all: true })).toContain(
+      'partitions=4',
+    );
   });
 });
