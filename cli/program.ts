@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   cluster: async () => (await import('./broker/commands.js')).addClusterCommand,
   group: async () => (await import('./group/commands.js')).addGroupCommands,
   log: async () => (await import('./log/commands.js')).addLogCommands,
+  advise: async () => (await import('./advise/commands.js')).addAdviseCommand,
   bench: async () => (await import('./bench/commands.js')).addBenchCommands,
   topic: async () => (await import('./topic/commands.js')).addTopicCommands,
   produce: async () => (await import('./records/commands.js')).addProduceCommand,

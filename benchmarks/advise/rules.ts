@@ -21,7 +21,7 @@ function startSmall({ recommendation: { partitions } }: RuleInput): RuleOfThumb 
     rule: 'start with 2 or 4 partitions and grow by lag',
     verdict: isSmall ? 'agrees' : 'disagrees',
     text: isSmall
-      ? `${plural(partitions, 'partition')} carry what was asked; watch the lag (varve advise --watch)`
+      ? `${plural(partitions, 'partition')} carry what was asked; watch the lag (varve advise watch)`
       : `what was asked needs ${partitions}: starting with fewer would mean growing soon, and keys would change their partition`,
   };
 }

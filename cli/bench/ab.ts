@@ -20,7 +20,7 @@ export async function compareCommits(a: string, b: string, flags: RunFlags): Pro
   if (!existsSync(join(root, '.git'))) {
     throw new UsageError('two commits can be compared in a git clone of varve only');
   }
-  if (flags.target !== undefined) {
+  if (Object.hasOwn(flags, 'target')) {
     throw new UsageError('--target is the two commits: leave it out');
   }
   const [commitA, commitB] = [await commitOf(root, a), await commitOf(root, b)];

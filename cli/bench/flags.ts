@@ -10,7 +10,7 @@ import { parseDuration } from '../../benchmarks/model/quantities.js';
 import { UsageError } from '../run-program.js';
 
 /** Flags of every command that measures. */
-export interface MeasureFlags extends ConnectFlags, Partial<Record<KnobName, never>> {
+export interface MeasureFlags extends ConnectFlags {
   readonly directory: string;
   readonly payload?: string;
   readonly mixedSizes?: true;

@@ -27,7 +27,7 @@ export async function describeGroups(
     const groups = flags.all ? (await listAllGroups(client)).map(({ group }) => group) : names;
     for (const [i, name] of groups.entries()) {
       const group = await describeGroup(client, name);
-      const partitions = await partitionsOf(client, group);
+      const partitions = await groupPartitions(client, group);
       // A group that is deleted, or never was, still answers.
       if (group.state === 'Dead' && partitions.length === 0) {
         if (flags.all) continue;
@@ -45,7 +45,7 @@ export async function describeGroups(
   });
 }
 
-interface GroupPartition {
+export interface GroupPartition {
   readonly topic: string;
   readonly partition: number;
   /** Null: nothing committed. */
@@ -57,7 +57,10 @@ interface GroupPartition {
 }
 
 /** All that have a committed offset or a member. */
-async function partitionsOf(client: KafkaClient, group: GroupView): Promise<GroupPartition[]> {
+export async function groupPartitions(
+  client: KafkaClient,
+  group: GroupView,
+): Promise<GroupPartition[]> {
   const committed = await committedOffsets(client, group.group);
   const owners = new Map<string, MemberView>();
   const wanted = new Map<string, Set<number>>();
