@@ -29,10 +29,10 @@ export class PartitionHistory {
   /** Acknowledged with acks=all and not seen below a high watermark yet, by offset. */
   readonly promised = new Map<number, string>();
   /**
-   * Replicas that lost power, and the broker epoch of that life. One that is not in the ISR may be on its way into it,
-   * until it has registered again.
+   * Replicas that lost power and have not registered since. One that is not in the ISR may be on its way into it: its
+   * leader has asked for that, and the controller may have decided it without having told anybody.
    */
-  readonly tainted = new Map<number, number>();
+  readonly tainted = new Set<number>();
   /** Why records may be lost here, or null: an unclean election, or an ISR that lost power as a whole. */
   lossy: string | null = null;
 
@@ -280,10 +280,6 @@ export class Ledger {
       const { tainted } = history;
       if (tainted.size === 0) continue;
       const isr = image.topicById(history.topicId)?.partitions[history.partition]?.isr ?? [];
-      for (const [id, epoch] of tainted) {
-        const isNewLife = (image.brokers.get(id)?.brokerEpoch ?? -1) > epoch;
-        if (isNewLife && !isr.includes(id)) tainted.delete(id);
-      }
       if (isr.length > 0 && isr.every((id) => tainted.has(id))) {
         this.giveUp(history, `all of its ISR ${isr} lost power`);
       }
@@ -331,15 +327,30 @@ export class Ledger {
   powerFailed(brokerId: number): void {
     const image = this.#image();
     if (image === null) return;
-    const epoch = image.brokers.get(brokerId)?.brokerEpoch ?? -1;
     for (const topic of image.topics.values()) {
       for (const [partition, { replicas }] of topic.partitions.entries()) {
         if (!replicas.includes(brokerId)) continue;
-        this.history(topic.name, topic.topicId, partition).tainted.set(brokerId, epoch);
+        this.history(topic.name, topic.topicId, partition).tainted.add(brokerId);
       }
     }
     this.#lastVersion = -1;
     this.followIsr();
+  }
+
+  /** A new life of this broker is known to the controller, fenced still: it is in an ISR only where nobody else is. */
+  registered(brokerId: number): void {
+    const image = this.#image();
+    if (image === null) return;
+    for (const history of this.histories.values()) {
+      if (!history.tainted.has(brokerId)) continue;
+      const isr = image.topicById(history.topicId)?.partitions[history.partition]?.isr ?? [];
+      if (!isr.includes(brokerId)) {
+        history.tainted.delete(brokerId);
+      } else if (isr.length > 1 && history.lossy === null) {
+        const what = `b${brokerId} has lost power and is in the ISR ${isr} of ${history.name}`;
+        this.#world.violate('who lost power leaves the ISR', what);
+      }
+    }
   }
 
   leads(brokerId: number, topic: string, topicId: string, partition: number, epoch: number): void {

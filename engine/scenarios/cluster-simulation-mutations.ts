@@ -1,4 +1,6 @@
+import { BrokerLife } from '../broker/broker-life.js';
 import { ReplicatedOffsets } from '../broker/replicated-offsets.js';
+import { Controller } from '../cluster/controller.js';
 import { ProducerState } from '../log/producer-state.js';
 import { KafkaError } from '../protocol/error-codes.js';
 import { Following } from '../replication/following.js';
@@ -38,6 +40,17 @@ function replaced<T extends object, K extends keyof T & string>(
 }
 
 type Writable<T> = { -readonly [P in keyof T]: T[P] };
+
+/** Groups that commit all the time, and brokers that do not agree who coordinates them. */
+const busyGroups = (plan: Plan): Plan => ({
+  ...plan,
+  groups: [
+    { members: 3, assignor: 'range', isStatic: false },
+    { members: 2, assignor: 'sticky', isStatic: false },
+  ],
+  faults: ['isolate', 'kill', 'cut', 'pause', 'member-dies'],
+  faultEveryMs: 300,
+});
 
 export const MUTATIONS: readonly Mutation[] = [
   {
@@ -137,15 +150,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a commit of offsets is answered before it is stored',
-    adjust: (plan) => ({
-      ...plan,
-      groups: [
-        { members: 3, assignor: 'range', isStatic: false },
-        { members: 2, assignor: 'sticky', isStatic: false },
-      ],
-      faults: ['isolate', 'kill', 'cut', 'pause', 'member-dies'],
-      faultEveryMs: 300,
-    }),
+    adjust: busyGroups,
     rules: ['committed offsets do not go back'],
     apply: () =>
       replaced(
@@ -181,6 +186,102 @@ export const MUTATIONS: readonly Mutation[] = [
         () =>
           function check() {
             return null;
+          },
+      ),
+  },
+  {
+    name: 'the controller does not fence a leader of before',
+    rules: ['the ISR has what is committed'],
+    adjust: (plan) => ({
+      ...plan,
+      isUncleanAllowed: false,
+      faults: ['cut-controller', 'isolate', 'slow'],
+      faultEveryMs: 150,
+    }),
+    apply: () =>
+      replaced(
+        Controller.prototype,
+        'alterPartitions',
+        (original) =>
+          function alterPartitions(this: Controller, request) {
+            const { image } = this;
+            // As if whoever leads now had asked for it, with the newest epochs.
+            const changes = request.changes.map((change) => {
+              const state = image.topicById(change.topicId)?.partitions[change.partition];
+              if (state === undefined) return change;
+              const { leader, leaderEpoch, partitionEpoch } = state;
+              const broker = image.brokers.get(leader);
+              const misses = !change.newIsr.some(({ brokerId }) => brokerId === leader);
+              const newIsr = misses && broker ? [...change.newIsr, broker] : change.newIsr;
+              return { ...change, leaderEpoch, partitionEpoch, newIsr };
+            });
+            const [only] = changes;
+            const state =
+              only && changes.length === 1
+                ? image.topicById(only.topicId)?.partitions[only.partition]
+                : undefined;
+            const brokerId = state?.leader ?? request.brokerId;
+            const brokerEpoch = image.brokers.get(brokerId)?.brokerEpoch ?? request.brokerEpoch;
+            return original.call(this, { ...request, brokerId, brokerEpoch, changes });
+          },
+      ),
+  },
+  {
+    name: 'a coordinator serves what it has loaded before that is committed',
+    rules: ['committed offsets do not go back'],
+    adjust: (plan) => ({
+      ...busyGroups(plan),
+      faults: [...busyGroups(plan).faults, 'slow'],
+      latencyMs: [2, 40],
+    }),
+    apply: () =>
+      replaced(
+        ReplicatedOffsets.prototype,
+        'waitForHighWatermark',
+        () =>
+          async function waitForHighWatermark() {
+            return undefined;
+          },
+      ),
+  },
+  {
+    name: 'a broker that lost power says that it stopped cleanly',
+    rules: ['who lost power leaves the ISR'],
+    adjust: (plan) => ({
+      ...plan,
+      brokers: 3,
+      replicationFactor: 3,
+      faults: ['power', 'kill', 'blackout'],
+      faultEveryMs: 400,
+    }),
+    apply: () =>
+      replaced(
+        BrokerLife.prototype,
+        'register',
+        (original) =>
+          function register(this: BrokerLife, endpoint) {
+            return original.call(this, endpoint, true);
+          },
+      ),
+  },
+  {
+    name: 'a truncation keeps what is known of producers behind it',
+    rules: ['no acknowledged record is lost', 'no gaps', 'producers finish'],
+    adjust: (plan) => ({
+      ...plan,
+      inFlight: 5,
+      topicConfig: { ...plan.topicConfig, 'internal.segment.bytes': '3000' },
+      faults: ['isolate', 'kill', 'cut', 'pause', 'cut-controller'],
+      faultEveryMs: 300,
+    }),
+    apply: () =>
+      replaced(
+        ProducerState.prototype,
+        'truncateTo',
+        () =>
+          function truncateTo(this: ProducerState, offset) {
+            this.advanceTo(offset);
+            return true;
           },
       ),
   },

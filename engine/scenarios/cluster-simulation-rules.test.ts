@@ -10,7 +10,7 @@ const MORE_SEEDS = 100;
 const FIRST_SEED = 200_001;
 
 // The first of them: a broker loses power when the controller has taken it into the ISR and nobody knows that yet.
-it(`nothing is broken in ${MORE_SEEDS} other runs`, { timeout: 300_000 }, async () => {
+it(`nothing is broken in ${MORE_SEEDS} other runs`, { timeout: 600_000 }, async () => {
   const totals = await simulationCampaign(seedsFrom(FIRST_SEED, MORE_SEEDS));
   expect(totals.failures.map(({ message }) => message)).toEqual([]);
   expect(totals.runs).toBe(MORE_SEEDS);
@@ -18,7 +18,7 @@ it(`nothing is broken in ${MORE_SEEDS} other runs`, { timeout: 300_000 }, async 
 
 describe('a broken rule is found:', () => {
   for (const { name, apply, rules, adjust } of MUTATIONS) {
-    it(name, { timeout: 300_000 }, async () => {
+    it(name, { timeout: 600_000 }, async () => {
       const mend = apply();
       try {
         const { failures, runs } = await simulationCampaign(

@@ -149,6 +149,7 @@ export class SimulatedCluster {
     } else if (source === 'broker') {
       if (event.kind !== 'metadata-applied')
         this.world.trace(`${host} ${event.kind} ${describe(event)}`);
+      if (event.kind === 'registered') this.ledger.registered(brokerId);
     } else {
       this.world.trace(`${host} directory ${describe(event)}`);
     }

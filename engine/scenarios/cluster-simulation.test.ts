@@ -19,7 +19,7 @@ describe('a simulated cluster', () => {
     expect(other.traceHash).not.toBe(first.traceHash);
   });
 
-  it(`keeps its promises in ${SEEDS} runs`, { timeout: 300_000 }, async () => {
+  it(`keeps its promises in ${SEEDS} runs`, { timeout: 600_000 }, async () => {
     const totals = await simulationCampaign(seedsFrom(FIRST_SEED, SEEDS));
     expect(totals.failures.map(({ message }) => message)).toEqual([]);
     // It was worth something.
