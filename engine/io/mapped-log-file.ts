@@ -10,6 +10,7 @@ import { PreparedBlocks } from './prepared-blocks.js';
 import type { ReadBudget } from './read-budget.js';
 import type { ScratchPool } from './scratch.js';
 import { type PopulateSlots, WriteSpace } from './write-space.js';
+import { WrittenAhead } from './written-ahead.js';
 
 /** What an announced scan maps at once: V8 collects garbage about once per mapping. */
 const LARGEST_ANNOUNCED_BYTES = 1024 * 1024 * 1024;
@@ -37,6 +38,7 @@ export interface SharedByMappedFiles {
 export class MappedLogFile extends PortableLogFile {
   readonly #space: WriteSpace;
   #blocks: PreparedBlocks | null;
+  #ahead: WrittenAhead | null;
   readonly #mapped: MappedReads;
   readonly #budget: MappingBudget;
   readonly #closed: (log: MappedLogFile) => void;
@@ -69,6 +71,8 @@ export class MappedLogFile extends PortableLogFile {
       shared,
       () => this.#leaveMapping(),
     );
+    const at = { size: options.size, length: this.length, maxBytes: options.maxBytes };
+    this.#ahead = new WrittenAhead(file, at, shared);
     this.#blocks = new PreparedBlocks(
       file,
       { length: this.length, maxBytes: options.maxBytes },
@@ -130,6 +134,7 @@ export class MappedLogFile extends PortableLogFile {
 
   override commit(bytes: number): void {
     if (!this.#throughMapping) {
+      this.#writeAhead(bytes);
       super.commit(bytes);
       return;
     }
@@ -144,6 +149,20 @@ export class MappedLogFile extends PortableLogFile {
     if (this.at + bytes <= this.#limit) return false;
     this.assertAppendable(bytes);
     return !this.#prepare(bytes) && super.prefersParts(bytes);
+  }
+
+  override appendParts(head: Uint8Array, body: Uint8Array): void {
+    this.#writeAhead(head.length + body.length);
+    super.appendParts(head, body);
+  }
+
+  #writeAhead(bytes: number): void {
+    if (this.isClosed) return;
+    try {
+      this.#ahead?.beforeWrite(this.size, bytes, this.#space.isFlushedSeldom(this.size));
+    } catch (error) {
+      throw ioError(error, 'write', this.path);
+    }
   }
 
   override window(position: number, length: number): Window {
@@ -201,8 +220,9 @@ export class MappedLogFile extends PortableLogFile {
   }
 
   override async seal(): Promise<void> {
-    // A flush meanwhile must not make the file longer again.
+    // Nothing meanwhile must make the file longer again.
     this.#blocks = null;
+    this.#ahead = null;
     await super.seal();
     this.#complete = true;
   }
@@ -227,6 +247,7 @@ export class MappedLogFile extends PortableLogFile {
     this.#leaveMapping();
     this.#space.clear(size);
     this.#blocks?.cut();
+    this.#ahead?.cut(size);
     this.#complete = this.readOnly;
     this.#budget.detach(this.file, size, viewedEnd);
     this.forgetWindow();
@@ -237,6 +258,7 @@ export class MappedLogFile extends PortableLogFile {
     this.forgetWindow();
     this.#space.clear(this.size);
     this.#blocks = null;
+    this.#ahead = null;
     this.#mapped.clear();
     try {
       await super.finish(keepReserved);

@@ -219,6 +219,11 @@ export class WriteSpace implements MappingHolder {
       this.#markPosition = size;
       if (elapsedMs > FAST_MS || appended < FAST_BYTES) return false;
     }
+    return this.isFlushedSeldom(size);
+  }
+
+  /** Whether so much is appended between flushes that they may write some space ahead, as zeros, beside it. */
+  isFlushedSeldom(size: number): boolean {
     return Math.max(this.#bytesPerFlush, size - this.#lastFlush) >= MAPPED_BYTES_PER_FLUSH;
   }
 
