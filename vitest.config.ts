@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{engine,cli,benchmarks}/**/*.test.ts'],
+    include: ['{engine,cli,benchmarks,profiles}/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'benchmarks/peers/**'],
     pool: 'forks',
     execArgv: ['--expose-gc'],

@@ -19,6 +19,10 @@ export interface LoadProcessOptions {
   readonly onProgress?: (progress: Progress) => void;
   readonly readyMs?: number;
   readonly doneMs?: number;
+  /** Flags of Node for the process: a profiler. */
+  readonly nodeFlags?: readonly string[];
+  /** How long one that is done may take to end by itself before it is killed: a profiler writes then. Default 0. */
+  readonly endMs?: number;
 }
 
 /** The suite's side of one load process. Whatever goes wrong with it, it is gone afterwards and `result` rejects. */
@@ -35,6 +39,7 @@ export class LoadProcess {
   #stderr = '';
   #timer: NodeJS.Timeout | undefined;
   #isSettled = false;
+  #isDone = false;
 
   private constructor(plan: LoadPlan, options: LoadProcessOptions) {
     this.plan = plan;
@@ -45,7 +50,7 @@ export class LoadProcess {
     });
     this.result.catch(() => {});
     this.#child = fork(programPath('load-process', 'load/process.js'), [], {
-      execArgv: [],
+      execArgv: [...(options.nodeFlags ?? [])],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#exited = new Promise((resolve) => {
@@ -74,8 +79,14 @@ export class LoadProcess {
     });
     load.#limit(options.readyMs ?? READY_MS, 'did not get ready');
     load.#tell({ type: 'plan', plan });
-    await Promise.race([ready, load.result]);
-    return load;
+    try {
+      await Promise.race([ready, load.result]);
+      return load;
+    } catch (error) {
+      // One that says why it cannot go on may still hang.
+      await load.close();
+      throw error;
+    }
   }
 
   get name(): string {
@@ -119,11 +130,22 @@ export class LoadProcess {
 
   /** Ends the process, whatever it is doing. Resolves when it is gone. Idempotent. */
   async close(): Promise<void> {
+    const { endMs = 0 } = this.#options;
+    if (endMs > 0 && this.#isDone) await this.#exitedWithin(endMs);
     this.#fail(new BenchError('INTERRUPTED', `${this.name} was ended`));
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       this.#child.kill('SIGKILL');
     }
     await this.#exited;
+  }
+
+  async #exitedWithin(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await Promise.race([this.#exited, late]);
+    clearTimeout(timer);
   }
 
   #tell(message: ToLoad): void {
@@ -145,6 +167,7 @@ export class LoadProcess {
         this.#counts.shift()?.(message.records);
         return;
       case 'done':
+        this.#isDone = true;
         this.#end();
         this.#settle.resolve(message.result);
         return;

@@ -1,0 +1,5 @@
+/** How text is set off, where it can be. */
+export interface Palette {
+  readonly bold: (text: string) => string;
+  readonly dim: (text: string) => string;
+}
