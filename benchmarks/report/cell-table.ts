@@ -15,13 +15,25 @@ import {
 
 /** Every cell that was asked for, with the knobs that differ and what was measured. */
 export function cellTable(model: ReportModel): Table {
+  return tableOf(model, MEASURED);
+}
+
+/** What fits beside each other in a terminal. */
+export function shortCellTable(model: ReportModel): Table {
+  return tableOf(
+    model,
+    MEASURED.filter(({ isShort }) => isShort === true),
+  );
+}
+
+function tableOf(model: ReportModel, measured: readonly MeasuredColumn[]): Table {
   const knobs = differing(model.cells);
   return {
     caption: 'Every cell',
-    columns: [...knobs.map(knobColumn), ...MEASURED.map(({ column }) => column)],
+    columns: [...knobs.map(knobColumn), ...measured.map(({ column }) => column)],
     rows: model.cells.map((cell) => [
       ...knobs.map((knob) => knobCell(cell, knob)),
-      ...MEASURED.map(({ of }) => of(cell)),
+      ...measured.map(({ of }) => of(cell)),
     ]),
   };
 }
@@ -43,26 +55,36 @@ export function knobCell(cell: ModelCell, knob: KnobName): TableCell {
   return Number.isFinite(number) ? { value: number, text } : word(text);
 }
 
-const MEASURED: readonly { readonly column: Column; of(cell: ModelCell): TableCell }[] = [
+interface MeasuredColumn {
+  readonly column: Column;
+  readonly isShort?: boolean;
+  of(cell: ModelCell): TableCell;
+}
+
+const MEASURED: readonly MeasuredColumn[] = [
   {
     column: figures('produced', 'records/s'),
+    isShort: true,
     of: (cell) => figure(measureOf('recordsPerSecond').of(cell), countText),
   },
   {
     column: figures('produced', 'MB/s'),
+    isShort: true,
     of: (cell) => figure(measureOf('megabytesPerSecond').of(cell), digits),
   },
-  { column: figures('±', '%'), of: (cell) => figure(spreadPercent(cell), digits) },
+  { column: figures('±', '%'), isShort: true, of: (cell) => figure(spreadPercent(cell), digits) },
   {
     column: figures('consumed', 'MB/s'),
     of: (cell) => figure(measureOf('consumedMegabytesPerSecond').of(cell), digits),
   },
   {
     column: figures('publish p50', 'ms'),
+    isShort: true,
     of: (cell) => figure(measureOf('p50Ms').of(cell), digits),
   },
   {
     column: figures('publish p99', 'ms'),
+    isShort: true,
     of: (cell) => figure(measureOf('p99Ms').of(cell), digits),
   },
   {
@@ -82,6 +104,7 @@ const MEASURED: readonly { readonly column: Column; of(cell: ModelCell): TableCe
   },
   {
     column: words('limited by'),
+    isShort: true,
     of: (cell) => {
       if (cell.failure !== null) return word(`failed: ${cell.failure.code}`);
       return word(cell.figures?.bottleneck ?? NOT_MEASURED);

@@ -76,7 +76,8 @@ export function tilesOf(result: RunResult, model: ReportModel): Tile[] {
   tiles.push({
     title: 'Machine during the run',
     big: { quiet: 'quiet', noisy: 'noisy', unknown: 'not judged' }[noise.verdict],
-    small: noise.text,
+    // A noisy machine has a notice of its own above.
+    small: noise.verdict === 'noisy' ? 'see the notice: trust ratios, not absolutes' : noise.text,
   });
   return tiles;
 }

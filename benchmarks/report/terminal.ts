@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { RunResult } from '../model/result.js';
-import { cellTable } from './cell-table.js';
+import { shortCellTable } from './cell-table.js';
 import type { ReportExplanation } from './explanation.js';
 import { measureOf } from './measures.js';
 import { type ReportModel, reportModel, type Slo } from './model.js';
@@ -32,7 +32,7 @@ export function renderTerminal(result: RunResult, options: TerminalOptions): str
     ),
     ...model.targets.flatMap(({ name, software }) => targetParts(model, name, software, options)),
   ];
-  if (options.cells !== false) parts.push(tableText(cellTable(model), options));
+  if (options.cells !== false) parts.push(tableText(shortCellTable(model), options));
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
@@ -82,8 +82,8 @@ function listText(table: AnyTable, width: number): string {
     .map((row) => {
       const name = row
         .slice(0, firstFigure)
-        .map(({ text }) => text)
-        .join(' ');
+        .map(({ text }, at) => `${table.columns[at]!.title} ${text}`)
+        .join(', ');
       const rest = row
         .slice(firstFigure)
         .map(({ text }, at) => {
@@ -91,7 +91,7 @@ function listText(table: AnyTable, width: number): string {
           return `${title} ${text}${unit === '' ? '' : ` ${unit}`}`;
         })
         .join(', ');
-      return `${name}\n${wrapped(rest, width, '  ')}`;
+      return `${wrapped(name, width)}\n${wrapped(rest, width, '  ')}`;
     })
     .join('\n');
 }

@@ -59,7 +59,7 @@ export function knobsCard({ knobs }: ReportExplanation, model: ReportModel): str
     const items = own.map(({ knob, ratio, verdict, text }) => {
       // From 1 (no effect) to the highest, so that a bar's length is what the knob did and nothing else.
       const share = highest === 1 ? 0 : ((ratio ?? 1) - 1) / (highest - 1);
-      const bar = `<span class="bar"><i style="width:${(share * 70).toFixed(1)}%"></i><b>${ratio === null ? '' : `${ratio.toFixed(2)}\u00d7`}</b> ${VERDICTS[verdict]}</span>`;
+      const bar = `<span class="bar"><i style="width:${(share * 70).toFixed(1)}%"></i><b>${ratio === null || verdict === 'unknown' ? '' : `${ratio.toFixed(2)}\u00d7`}</b> ${VERDICTS[verdict]}</span>`;
       return `<li class="knob ${verdict}"><span class="name">${escaped(KNOB_TITLES[knob])}</span>${bar}<p>${escaped(text)}</p></li>`;
     });
     const title = model.targets.length > 1 ? `<h3>${escaped(name)}</h3>` : '';
