@@ -68,12 +68,24 @@ test('encoded histograms of several processes merge into what one would have rec
   expect(mergeLatencies([null])).toBeNull();
 });
 
-test('a summary can be taken in between, and a cleared one starts again', () => {
+test('a summary can be taken in between', () => {
   const latencies = new Latencies();
   latencies.recordNs(1000, 1);
   expect(latencies.summary()?.count).toBe(1);
   latencies.recordNs(3000, 1);
   expect(latencies.encoded()?.meanUs).toBeCloseTo(2, 1);
-  latencies.clear();
-  expect(latencies.encoded()).toBeNull();
+});
+
+test('percentiles of the last moment are those of the histogram, and forgotten', () => {
+  const [recent, whole, random] = [new Latencies(), new Latencies(), createRandom(3)];
+  for (let at = 0; at < 5000; at++) {
+    const ns = 2 ** (random.next() * 36);
+    recent.recordNs(ns, 1 + (at % 7));
+    whole.recordNs(ns, 1 + (at % 7));
+  }
+  const { p50Us, p99Us } = whole.encoded() ?? {};
+  expect(recent.takePercentilesUs([50, 99])).toEqual([p50Us, p99Us]);
+  expect(recent.takePercentilesUs([50])).toBeNull();
+  recent.recordNs(5000, 1);
+  expect(recent.takePercentilesUs([50])?.[0]).toBeCloseTo(5, 1);
 });

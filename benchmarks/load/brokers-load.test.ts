@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,6 +10,15 @@ import { createTopic, measureTogether, planOf, readTopic, scheduleOf } from './l
 import type { BrokerConnection, LoadPlan } from './plan.js';
 import { readStamp } from './stamp.js';
 
+/** Not a dependency: tried where somebody has installed it. */
+const HAS_LIBRDKAFKA = existsSync(
+  join(import.meta.dirname, '../../node_modules/@confluentinc/kafka-javascript'),
+);
+const CLIENTS: readonly Cell['client'][] = [
+  'kafkajs',
+  'platformatic',
+  ...(HAS_LIBRDKAFKA ? ['librdkafka' as const] : []),
+];
 const ENTRY = join(import.meta.dirname, '../../dist/engine/cluster/broker-process.js');
 
 let broker: Broker;
@@ -142,7 +151,7 @@ describe('ready batches', () => {
   });
 });
 
-describe.each(['kafkajs', 'platformatic'] as const)('%s', (client) => {
+describe.each(CLIENTS)('%s', (client) => {
   test.each<[Partial<Cell>, number | null]>([
     [{ partitions: 3, acks: 1 }, null],
     [{ partitions: 2, codec: 'lz4', keys: 'uniform' }, null],
@@ -219,6 +228,14 @@ describe('what goes wrong', () => {
     } finally {
       await guarded.close();
     }
+  });
+
+  test.skipIf(HAS_LIBRDKAFKA)('a client that is not installed: how to install it', async () => {
+    const { code, message } = await failure(
+      planOf({ client: 'librdkafka' }, connectionTo(broker.address)),
+    );
+    expect(code).toBe('CLIENT_MISSING');
+    expect(message).toContain('npm install --no-save @confluentinc/kafka-javascript');
   });
 
   test('a payload that cannot be read', async () => {

@@ -109,15 +109,14 @@ export class ConsumerMeter {
     readonly p99Us: number | null;
     readonly acknowledgedAtNs: readonly number[];
   } {
-    const summary = this.#recent.summary();
+    const [p50Us = null, p99Us = null] = this.#recent.takePercentilesUs([50, 99]) ?? [];
     const progress = {
       records: this.#recentRecords,
       bytes: this.#recentBytes,
-      p50Us: summary?.p50Us ?? null,
-      p99Us: summary?.p99Us ?? null,
+      p50Us,
+      p99Us,
       acknowledgedAtNs: [],
     };
-    this.#recent.clear();
     this.#recentRecords = 0;
     this.#recentBytes = 0;
     return progress;

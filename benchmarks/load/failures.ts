@@ -29,7 +29,3 @@ export function unreachable(connection: LoadConnection, cause: unknown): BenchEr
     { cause },
   );
 }
-
-export function clientMissing(client: string): BenchError {
-  return new BenchError('CLIENT_MISSING', `client ${client} is not there`);
-}

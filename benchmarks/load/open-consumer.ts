@@ -1,5 +1,4 @@
 import type { LoadConsumer } from './consumer.js';
-import { clientMissing } from './failures.js';
 import { isCatchUp, type LoadPlan } from './plan.js';
 
 /**
@@ -20,7 +19,7 @@ export async function openConsumer(plan: LoadPlan): Promise<LoadConsumer> {
         plan,
         connection,
       );
-    default:
-      throw clientMissing(cell.client);
+    case 'librdkafka':
+      return (await import('./librdkafka-consumer.js')).LibrdkafkaConsumer.open(plan, connection);
   }
 }

@@ -1,5 +1,4 @@
 import type { Driver } from './driver.js';
-import { clientMissing } from './failures.js';
 import type { BrokerConnection, LoadPlan } from './plan.js';
 
 /** Each driver is loaded when it is asked for: none pays for the others. @throws BenchError */
@@ -24,7 +23,7 @@ async function openClient(plan: LoadPlan, connection: BrokerConnection): Promise
       return (await import('./kafkajs-driver.js')).KafkaJsDriver.open(plan, connection);
     case 'platformatic':
       return (await import('./platformatic-driver.js')).PlatformaticDriver.open(plan, connection);
-    default:
-      throw clientMissing(client);
+    case 'librdkafka':
+      return (await import('./librdkafka-driver.js')).LibrdkafkaDriver.open(plan, connection);
   }
 }
