@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   log: async () => (await import('./log/commands.js')).addLogCommands,
   advise: async () => (await import('./advise/commands.js')).addAdviseCommand,
   bench: async () => (await import('./bench/commands.js')).addBenchCommands,
+  profile: async () => (await import('../profiles/command.js')).addProfileCommand,
   topic: async () => (await import('./topic/commands.js')).addTopicCommands,
   produce: async () => (await import('./records/commands.js')).addProduceCommand,
   consume: async () => (await import('./records/commands.js')).addConsumeCommand,

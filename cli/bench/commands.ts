@@ -154,6 +154,7 @@ function addCompare(bench: Command): void {
     )
     .argument('[b]', 'a result: what is now')
     .option('--targets <a,b>', 'compare two targets of one result', twoTargets)
+    .option('--report <file>', 'write both side by side, one HTML file')
     .option('--markdown', 'Markdown on stdout')
     .option('--json', 'print the comparison as JSON')
     .addHelpText(
@@ -161,7 +162,7 @@ function addCompare(bench: Command): void {
       `
 Examples:
   varve bench compare results/before.json results/after.json
-  varve bench compare results/both.json --targets cluster,local-kafka
+  varve bench compare results/both.json --targets cluster,local-kafka --report both.html
 
 Exit codes: 0 nothing is worse, 1 something is worse, 2 wrong usage or not comparable.`,
     )

@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs';
 import { compareResults, compareWithin } from '../../benchmarks/compare/compare.js';
 import type { CellComparison, Comparison } from '../../benchmarks/compare/comparison.js';
 import { metricOf } from '../../benchmarks/compare/metrics.js';
+import { readClientScript } from '../../benchmarks/report/client-script.js';
+import { renderComparison } from '../../benchmarks/report/compare-html.js';
 import { readResult } from '../../benchmarks/run/result-file.js';
 import { colors } from '../colors.js';
 import { EXIT, UsageError } from '../run-program.js';
@@ -8,6 +11,7 @@ import { printTable } from '../table.js';
 
 export interface CompareFlags {
   readonly targets?: readonly [string, string];
+  readonly report?: string;
   readonly markdown?: true;
   readonly json?: true;
 }
@@ -22,6 +26,10 @@ export async function compareFiles(
     throw new UsageError(
       `no cell is in both: ${comparison.onlyInA.length} only in the first, ${comparison.onlyInB.length} only in the second`,
     );
+  }
+  if (flags.report !== undefined) {
+    const clientScript = readClientScript('page-client');
+    writeFileSync(flags.report, renderComparison(comparison, { clientScript }));
   }
   if (flags.json) process.stdout.write(`${JSON.stringify(comparison, null, 1)}\n`);
   else if (flags.markdown) process.stdout.write(markdownOf(comparison));
