@@ -269,4 +269,19 @@ describe('a target that fails', () => {
       await broker.close();
     }
   });
+
+  test('interrupted on a cluster of somebody: its topic is removed all the same', async () => {
+    const broker = await Broker.start();
+    try {
+      const run = await varve(
+        tiny('--target', `kafka://${broker.address}`, '--partitions', '1,2,3', '--seconds', '2s'),
+        { when: { text: '[1/3]', act: (pid) => process.kill(pid, 'SIGINT') } },
+      );
+      expect(run.status).toBe(130);
+      const topics = await varve(['topic', 'list', '--quiet', '--bootstrap', broker.address]);
+      expect(topics.stdout.trim()).toBe('');
+    } finally {
+      await broker.close();
+    }
+  });
 });

@@ -11,6 +11,7 @@ import type { StartLoad } from './load-group.js';
 import { OpenTargets } from './open-targets.js';
 import { runCell } from './run-cell.js';
 import { checkedCells } from './session.js';
+import { warmUp } from './warm-up.js';
 
 export interface MeasurerOptions extends Timing {
   readonly findTarget: (name: string) => Target;
@@ -31,8 +32,12 @@ export class Measurer {
 
   constructor(options: MeasurerOptions) {
     this.#options = options;
-    this.#open = new OpenTargets(options.directory, options.signal, (text) =>
-      options.onEvent({ type: 'doing', text }),
+    const { directory, signal, payload, startLoad, onEvent } = options;
+    this.#open = new OpenTargets(
+      directory,
+      signal,
+      (text) => onEvent({ type: 'doing', text }),
+      (target, open, cell) => warmUp(target, open, cell, payload, { startLoad, signal }),
     );
   }
 

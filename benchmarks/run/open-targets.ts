@@ -16,10 +16,17 @@ export class OpenTargets {
   readonly #directory: string;
   readonly #signal: AbortSignal;
   readonly #onDoing: (text: string) => void;
+  readonly #warm: (target: Target, open: OpenTarget, cell: Cell) => Promise<void>;
   readonly #open = new Map<string, Open>();
   readonly infos = new Map<string, TargetInfo>();
 
-  constructor(directory: string, signal: AbortSignal, onDoing: (text: string) => void) {
+  constructor(
+    directory: string,
+    signal: AbortSignal,
+    onDoing: (text: string) => void,
+    warm: (target: Target, open: OpenTarget, cell: Cell) => Promise<void>,
+  ) {
+    this.#warm = warm;
     this.#directory = directory;
     this.#signal = signal;
     this.#onDoing = onDoing;
@@ -45,8 +52,13 @@ export class OpenTargets {
       });
       this.#open.set(key, { target: opened, directory });
       this.infos.set(key, opened.info);
+      if (target.warmUpSeconds > 0) {
+        this.#onDoing(`warming ${target.name} up for ${target.warmUpSeconds} s`);
+        await this.#warm(target, opened, cell);
+      }
       return opened;
     } catch (error) {
+      await this.#close(key);
       removeTempDirectory(directory);
       throw error;
     }

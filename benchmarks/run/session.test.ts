@@ -23,6 +23,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 /** A target that counts what is done to it. */
 class FakeTarget implements Target {
   readonly name = 'cluster';
+  readonly warmUpSeconds = 0;
   opened = 0;
   closed = 0;
   prepared: string[] = [];

@@ -24,6 +24,7 @@ import { MAX_OPEN, OpenTargets } from './open-targets.js';
 import { isShare, orderRuns, type PlannedRun, referenceOf } from './order.js';
 import type { Journal } from './result-file.js';
 import { runCell } from './run-cell.js';
+import { warmUp } from './warm-up.js';
 
 export interface SessionRequest extends Timing {
   readonly name: string;
@@ -138,8 +139,12 @@ class Session {
       maxOpen: MAX_OPEN,
     }).filter(({ cell, repeat }) => !done.has(`${this.#results[cell]?.id} ${repeat}`));
     this.#directory = createTempDirectory(request.directory);
-    this.#open = new OpenTargets(this.#directory, parts.signal, (text) =>
-      parts.onEvent({ type: 'doing', text }),
+    const { signal, startLoad, onEvent } = parts;
+    this.#open = new OpenTargets(
+      this.#directory,
+      signal,
+      (text) => onEvent({ type: 'doing', text }),
+      (target, open, cell) => warmUp(target, open, cell, request.payload, { startLoad, signal }),
     );
   }
 

@@ -16,6 +16,8 @@ export const RUN_SETTINGS = {
 } as const;
 
 const AT = 'cluster@';
+/** Its first cells are no slower than its last. */
+const WARM_UP_SECONDS = 1;
 
 /** Brokers of varve as processes of this machine. */
 export const clusterTarget: Target = clusterOf('cluster');
@@ -39,6 +41,7 @@ export function isOtherCluster(name: string): boolean {
 function clusterOf(name: string, root?: string): Target {
   return localClusterTarget({
     name,
+    warmUpSeconds: WARM_UP_SECONDS,
     start: ({ cell, directory, nodeFlags = {}, signal }) =>
       VarveCluster.start({
         brokers: cell.brokers,

@@ -23,6 +23,7 @@ const NOT_ITS_OWN = [
 /** varve inside the load process: no broker, no socket. What it uses is in the load's own figures. */
 export const engineTarget: Target = {
   name: 'engine',
+  warmUpSeconds: 0,
   normal: (cell) => withoutUnused(withDefaults(cell, NOT_ITS_OWN)),
   refusal: ({ experiment }) =>
     experiment === 'failover' || experiment === 'rebalance'

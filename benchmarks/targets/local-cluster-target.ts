@@ -13,20 +13,23 @@ import type { OpenTarget, OpenTargetOptions, PreparedTopic, Target, UsageMeter }
 
 export interface LocalClusterTargetOptions {
   readonly name: string;
+  readonly warmUpSeconds: number;
   start(options: OpenTargetOptions): Promise<LocalBrokers>;
 }
 
 /** Brokers that are started for the run: as many as the cell says, shared by all cells with that many. */
-export function localClusterTarget({ name, start }: LocalClusterTargetOptions): Target {
+export function localClusterTarget(options: LocalClusterTargetOptions): Target {
+  const { name, warmUpSeconds, start } = options;
   return {
     name,
+    warmUpSeconds,
     normal: withoutUnused,
     refusal: (cell) => clusterRefusal(cell, cell.brokers) ?? experimentRefusal(cell),
     openKey: ({ brokers }) => `${name} of ${brokers}`,
-    async open(options) {
-      const brokers = await start(options);
+    async open(opening) {
+      const brokers = await start(opening);
       try {
-        return new OpenLocalCluster(name, brokers, options);
+        return new OpenLocalCluster(name, brokers, opening);
       } catch (error) {
         await brokers.close();
         throw error;

@@ -27,6 +27,8 @@ export function remoteKafkaTarget(name: string, options: RemoteKafkaOptions): Ta
   };
   return {
     name,
+    // It is somebody's, and runs already.
+    warmUpSeconds: 0,
     normal: (cell) => withDefaults(withoutUnused(cell), ['brokers']),
     refusal: (cell) => {
       if (cell.experiment === 'load') return clusterRefusal(cell, null);
@@ -44,7 +46,14 @@ export function remoteKafkaTarget(name: string, options: RemoteKafkaOptions): Ta
             const refusal = clusterRefusal(cell, brokers.length);
             if (refusal !== null) throw new BenchError('INVALID_KNOB', refusal);
             const freeBytes = await admin.freeDiskBytes();
-            await makeTopic(admin, { cell, topic, freeBytes });
+            const limitMs = REMOVE_LIMIT_MS + limitFor(cell);
+            try {
+              await makeTopic(admin, { cell, topic, freeBytes });
+            } catch (error) {
+              // It may be there all the same. Why it was not made is the news, not what came after.
+              await removeTopic(connection, topic, limitMs).catch(() => undefined);
+              throw error;
+            }
             return {
               topic,
               connection,
@@ -52,7 +61,7 @@ export function remoteKafkaTarget(name: string, options: RemoteKafkaOptions): Ta
                 stop: async () => ({ processes: [], machine: null, syncs: null }),
               }),
               disturb: null,
-              remove: () => admin.deleteTopic(topic, REMOVE_LIMIT_MS + limitFor(cell)),
+              remove: () => removeTopic(connection, topic, limitMs),
             };
           },
           async isUsable() {
@@ -74,6 +83,20 @@ export function remoteKafkaTarget(name: string, options: RemoteKafkaOptions): Ta
       }
     },
   };
+}
+
+/** With connections of its own: an interrupted run leaves no topic on somebody's cluster. */
+async function removeTopic(
+  connection: BrokerConnection,
+  topic: string,
+  limitMs: number,
+): Promise<void> {
+  const admin = new ClusterAdmin(connection, AbortSignal.timeout(limitMs));
+  try {
+    await admin.deleteTopic(topic, limitMs);
+  } finally {
+    admin.close();
+  }
 }
 
 function addressesOf(name: string): string[] {

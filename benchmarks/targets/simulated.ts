@@ -7,6 +7,7 @@ import type { Target } from './target.js';
 export function simulatedTarget(connection: SimulatedConnection): Target {
   return {
     name: 'simulated',
+    warmUpSeconds: 0,
     normal: withoutUnused,
     refusal: ({ experiment }) =>
       experiment === 'load'

@@ -23,6 +23,8 @@ export interface Target {
   normal(cell: Cell): Cell;
   /** Why this cell makes no sense here (a knob that it cannot turn), or null. Shown as it is, with the value and the limit. */
   refusal(cell: Cell): string | null;
+  /** Load that is not measured, after it was started: what it needs to run as it does after a while. 0: none. */
+  readonly warmUpSeconds: number;
   /** Cells with equal keys can share what `open` started. */
   openKey(cell: Cell): string;
   open(options: OpenTargetOptions): Promise<OpenTarget>;
