@@ -277,6 +277,7 @@ export class BrokerNode {
     this.#metadata.close();
     await this.#loop.stop();
     this.groups.close();
+    if (this.brokerEpoch >= 0) this.directory.brokerEpoch = this.brokerEpoch;
     try {
       await this.replicas.close();
     } finally {

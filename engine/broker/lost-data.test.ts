@@ -45,3 +45,30 @@ it('a broker whose data is gone does not say that it stopped cleanly', async () 
 it('a broker of whose partitions one is gone does not say that it stopped cleanly', async () => {
   expect(await livesOf([() => lose('t-1')])).toEqual([false, false]);
 });
+
+/** The broker starts and stops cleanly, and the controller never hears of it. */
+async function startAndStop(): Promise<void> {
+  await brokers.open(1);
+  await brokers.node().close();
+}
+
+it('a life of which the controller never heard does not hide that data is gone', async () => {
+  const isGone = async () => {
+    await lose('t-1');
+    await startAndStop();
+    await startAndStop();
+  };
+  expect(await livesOf([isGone])).toEqual([false, false]);
+});
+
+it('nor that the life before it was killed', async () => {
+  const wasKilled = async () => {
+    await lose('.kafka_cleanshutdown');
+    await startAndStop();
+  };
+  expect(await livesOf([wasKilled])).toEqual([false, false]);
+});
+
+it('what is whole stays so over a life of which the controller never heard', async () => {
+  expect(await livesOf([startAndStop])).toEqual([false, true]);
+});

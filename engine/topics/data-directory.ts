@@ -87,8 +87,17 @@ export class DataDirectory {
   readonly identity: MetaProperties;
   /** The last stop was a clean close, so nothing had to be recovered. */
   readonly wasClean: boolean;
-  /** Every partition is as the last stop left it, and that was clean. Not so where nothing is: that may be a lost disk. */
+  /**
+   * Every partition is as a registered broker's clean stop left it: whatever the controller knows this broker to have
+   * is here. Not so where nothing is: that may be a lost disk.
+   */
   readonly isWhole: boolean;
+  /**
+   * Of the registration under which it is in use, for the mark of a clean stop; -1: none. To be set by the broker once
+   * it has registered. Before that it is the one of the last stop if everything is whole: a life of which the
+   * controller never heard must not make whole what it found in pieces [Kafka KIP-966: `previousBrokerEpoch`].
+   */
+  brokerEpoch: number;
   readonly #environment: PartitionEnvironment;
   readonly #checkpoints: DirectoryCheckpoints;
   readonly #emit: EmitEvent;
@@ -107,6 +116,7 @@ export class DataDirectory {
     this.identity = parts.identity;
     this.wasClean = parts.wasClean;
     this.isWhole = parts.isWhole;
+    this.brokerEpoch = parts.brokerEpoch;
     this.#environment = parts.environment;
     this.#checkpoints = parts.environment.checkpoints;
     this.#emit = parts.environment.emit;
@@ -364,7 +374,8 @@ export class DataDirectory {
 
   #writeMark(): Promise<void> {
     const path = join(this.directory, CLEAN_SHUTDOWN_FILE);
-    return this.#environment.fs.writeFileAtomic(path, encodeCleanShutdown({ brokerEpoch: -1 }));
+    const { brokerEpoch } = this;
+    return this.#environment.fs.writeFileAtomic(path, encodeCleanShutdown({ brokerEpoch }));
   }
 
   #round(): MaintenanceRound {

@@ -1,6 +1,10 @@
 import { join } from 'node:path';
-import { VarveError } from '../errors.js';
-import { CLEAN_SHUTDOWN_FILE } from '../format/clean-shutdown.js';
+import { isVarveError, VarveError } from '../errors.js';
+import {
+  CLEAN_SHUTDOWN_FILE,
+  type CleanShutdown,
+  decodeCleanShutdown,
+} from '../format/clean-shutdown.js';
 import type { MetaProperties } from '../format/meta-properties.js';
 import { openFileSystem } from '../io/index.js';
 import type { DirectoryLock, FileSystem } from '../io/port.js';
@@ -36,6 +40,8 @@ export interface DataDirectoryParts {
   readonly identity: MetaProperties;
   readonly wasClean: boolean;
   readonly isWhole: boolean;
+  /** Under which it was stopped cleanly, where it is whole; else -1. */
+  readonly brokerEpoch: number;
   readonly catalog: TopicCatalog;
   readonly topics: TopicTable;
   readonly removals: Removals;
@@ -67,7 +73,8 @@ export async function openParts(options: OpenDataDirectoryOptions): Promise<Data
     checkpoints.load();
     const catalog = new TopicCatalog(fs, directory);
     catalog.load();
-    const wasClean = await takeMark(fs, directory);
+    const mark = await takeMark(fs, directory);
+    const wasClean = mark !== null;
     const root = scanRoot(fs, directory, emit);
     const isNew = root.partitions.size === 0;
     const { plans, doomed } = discoverTopics(fs, directory, catalog, root, emit);
@@ -85,12 +92,15 @@ export async function openParts(options: OpenDataDirectoryOptions): Promise<Data
       onProgress: options.onProgress,
     });
     removals.add([...root.doomed, ...doomed]);
+    const isAsLeft = wasClean && !isNew && plans.every(({ create }) => create.length === 0);
+    const brokerEpoch = (isAsLeft ? mark.brokerEpoch : null) ?? -1;
     return {
       environment,
       lock,
       identity,
       wasClean: wasClean || isNew,
-      isWhole: wasClean && !isNew && plans.every(({ create }) => create.length === 0),
+      isWhole: brokerEpoch >= 0,
+      brokerEpoch,
       catalog,
       topics,
       removals,
@@ -103,20 +113,34 @@ export async function openParts(options: OpenDataDirectoryOptions): Promise<Data
   }
 }
 
+const MAX_MARK_BYTES = 4096;
+
 /**
- * Whether the last stop was clean. The mark goes before anything is opened, durably: were it to come back after a
- * power failure, what is appended now would go unchecked [Kafka removes it at the start of loading].
+ * What the last stop said, or null where it was not clean. The mark goes before anything is opened, durably: were it
+ * to come back after a power failure, what is appended now would go unchecked [Kafka removes it at the start of
+ * loading].
  */
-async function takeMark(fs: FileSystem, directory: string): Promise<boolean> {
+async function takeMark(fs: FileSystem, directory: string): Promise<CleanShutdown | null> {
   const mark = join(directory, CLEAN_SHUTDOWN_FILE);
   if (fs.stat(mark) === null) {
     // A process that was killed may have left names here that no sync has covered.
     await syncAncestors(fs, mark);
-    return false;
+    return null;
   }
+  const said = readMark(fs, mark);
   await fs.remove(mark);
   await fs.syncDirectory(directory);
-  return true;
+  return said;
+}
+
+/** That it is there is what counts [Kafka]: one that cannot be read does not say under which epoch it was written. */
+function readMark(fs: FileSystem, path: string): CleanShutdown {
+  try {
+    return decodeCleanShutdown(fs.readFile(path, { maxBytes: MAX_MARK_BYTES }));
+  } catch (error) {
+    if (!isVarveError(error)) throw error;
+    return { brokerEpoch: null };
+  }
 }
 
 interface OpenTopicsOptions {
