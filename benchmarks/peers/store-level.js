@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
-import { GroupCommit } from '../../dist/benchmarks/targets/group-commit.js';
+import { GroupCommit } from '../../dist/benchmarks/embedded/group-commit.js';
 import { versionOf } from './stores.js';
 
 const READ_ENTRIES = 1000;

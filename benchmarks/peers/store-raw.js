@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import { join } from 'node:path';
-import { FramedFile, framedBytes, walkFrames } from '../../dist/benchmarks/targets/framed-file.js';
-import { GroupCommit } from '../../dist/benchmarks/targets/group-commit.js';
+import { FramedFile, framedBytes, walkFrames } from '../../dist/benchmarks/embedded/framed-file.js';
+import { GroupCommit } from '../../dist/benchmarks/embedded/group-commit.js';
 
 const READ_BYTES = 1024 * 1024;
 

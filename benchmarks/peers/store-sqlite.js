@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { GroupCommit } from '../../dist/benchmarks/targets/group-commit.js';
+import { GroupCommit } from '../../dist/benchmarks/embedded/group-commit.js';
 import { versionOf } from './stores.js';
 
 // Loading the native part here, so that a missing one is found before the runs.

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openEngineLog, readValues } from '../../dist/benchmarks/targets/engine.js';
+import { openEngineLog, readValues } from '../../dist/benchmarks/embedded/engine.js';
 
 const manifest = join(import.meta.dirname, '..', '..', 'package.json');
 
