@@ -47,25 +47,29 @@ export function refusalOf(error: unknown): RefusedWith {
   return refusal(kafkaErrorOf(error), isVarveError(error) ? error.message : null);
 }
 
-/** Collects the addresses of leaders that an answer names, each once. */
+const NO_ENDPOINTS: readonly NodeEndpointInput[] = [];
+
+/** Collects the addresses of leaders that an answer names, each once. Most answers name none, and are made often. */
 export class Endpoints {
   readonly #image: MetadataImage;
-  readonly #found = new Map<number, NodeEndpointInput>();
+  #found: NodeEndpointInput[] | null = null;
 
   constructor(image: MetadataImage) {
     this.#image = image;
   }
 
   add(leader: CurrentLeader | null | undefined): void {
-    if (leader === null || leader === undefined || this.#found.has(leader.leaderId)) return;
+    if (leader === null || leader === undefined) return;
+    if (this.#found?.some(({ nodeId }) => nodeId === leader.leaderId)) return;
     const broker = aliveBroker(this.#image, leader.leaderId);
     if (broker === null) return;
     const { brokerId, host, port, rack } = broker;
-    this.#found.set(brokerId, { nodeId: brokerId, host, port, rack });
+    this.#found ??= [];
+    this.#found.push({ nodeId: brokerId, host, port, rack });
   }
 
   get all(): readonly NodeEndpointInput[] {
-    return [...this.#found.values()];
+    return this.#found ?? NO_ENDPOINTS;
   }
 }
 

@@ -2,7 +2,6 @@ import { KafkaError, kafkaErrorName } from '../../protocol/error-codes.js';
 import type {
   PartitionProduceResponseInput,
   ProduceRequest,
-  ProduceResponseInput,
   TopicProduceResponseInput,
 } from '../../protocol/messages/index.js';
 import type { PartitionProduceResult, ProducePartition } from '../../replication/types.js';
@@ -94,8 +93,7 @@ function answer(
     }
     responses.push({ name, partitionResponses });
   }
-  const response: ProduceResponseInput = { responses };
-  return endpoints === null ? response : { ...response, nodeEndpoints: endpoints.all };
+  return endpoints === null ? { responses } : { responses, nodeEndpoints: endpoints.all };
 }
 
 /** A producer that waits for no answer learns of an error by its connection closing, and asks for the metadata. */
