@@ -1,4 +1,17 @@
 import type { ProfileKind } from './kinds.js';
+import type { Place, SourceNames } from './source-names.js';
+
+/**
+ * What stands for varve's directory on clinic's pages: they take a path without `.js` in it for a part of V8, which they
+ * hide, and would show whose machine it was.
+ */
+export const PAGE_ROOT = '/varve.js';
+
+/** A place as clinic's pages understand it: `/varve.js/engine/log/segment.ts`. */
+export function pagePath(place: Place, names: SourceNames): string {
+  const shown = names.text({ ...place, line: 0 });
+  return shown === place.file ? place.file : `${PAGE_ROOT}/${shown}`;
+}
 
 const FONTS = 'https://clinicjs.org/assets/css/fonts.css';
 /** Doctor puts each snippet of its texts before the first one of the same paragraph, wherever that has gone. */

@@ -15,9 +15,9 @@ import { createInterface } from 'node:readline';
 import { AGENT_FILES } from './agent-plan.js';
 import type { AsyncReport } from './async-activity.js';
 import { CLINIC_NAME } from './clinic.js';
-import { offlinePage } from './clinic-page.js';
+import { offlinePage, PAGE_ROOT, pagePath } from './clinic-page.js';
 import type { ProfileKind } from './kinds.js';
-import { SourceNames } from './source-names.js';
+import { type Place, SourceNames } from './source-names.js';
 import { readTicks, renamedTicks, type Tick } from './ticks.js';
 import type { Timeline } from './timeline.js';
 
@@ -104,8 +104,7 @@ async function renderFlame(): Promise<string | null> {
     options: { pathToNodeBinary: string; collectDelay: number },
   ) => Promise<Tick[]>;
   const raw = await toTicks(log, { pathToNodeBinary: process.execPath, collectDelay: 0 });
-  const ticks = renamedTicks(raw, names);
-  const reading = readTicks(ticks, timeline.seconds, names);
+  const reading = readTicks(raw, timeline.seconds, names);
   writeFileSync(join(directory, 'ticks-reading.json'), JSON.stringify(reading));
   const wanted = Math.min(timeline.seconds, timeline.cpuSeconds) * 1000 * LEAST_SHARE;
   if (reading.samples < wanted) {
@@ -118,10 +117,11 @@ async function renderFlame(): Promise<string | null> {
   mkdirSync(data);
   const write = (name: string, value: unknown): void =>
     writeFileSync(join(data, `${CLINIC_NAME}.clinic-flame-${name}`), JSON.stringify(value));
-  write('samples', ticks);
+  const pathOf = (place: Place): string => pagePath(place, names);
+  write('samples', renamedTicks(raw, names, pathOf));
   write('inlinedfunctions', {});
   write('systeminfo', {
-    mainDirectory: order.root,
+    mainDirectory: PAGE_ROOT,
     pathSeparator: '/',
     nodeVersions: process.versions,
     toolVersion: (load('@clinic/flame/package.json') as { version: string }).version,
@@ -142,7 +142,7 @@ async function renderHeap(): Promise<string | null> {
       callFrame.columnNumber + 1,
     );
     Object.assign(callFrame, {
-      url: place.file,
+      url: pagePath(place, names),
       lineNumber: place.line - 1,
       columnNumber: place.column - 1,
     });

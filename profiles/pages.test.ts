@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
@@ -33,6 +33,9 @@ const SHOWN: Readonly<Record<Tool, Readonly<Record<ProfileKind, RegExp>>>> = {
     bubbleprof: /calls to [\d,]+ async resources/,
   },
 };
+
+const OWN_APPEND =
+  /"append (?:\.|\/varve\.js)\/engine\/log\/partition-log\.ts[^"]*"[^{}]*"category":"app"/;
 
 let directory: string;
 let browser: Browser | null = null;
@@ -113,7 +116,11 @@ describe.each(KINDS)('%s', (kind) => {
     const summary = await profile(kind, 'clinic', ['engine', 'recordBytes=100']);
     expectSense(summary);
     expect(summary).toMatchObject({ kind, tool: 'clinic', process: 'engine' });
-    expect(await open(join(process.cwd(), summary.files.html), SHOWN.clinic[kind])).toEqual([]);
+    const html = join(process.cwd(), summary.files.html);
+    expect(await open(html, SHOWN.clinic[kind])).toEqual([]);
+    if (kind !== 'flame' && kind !== 'heap') return;
+    // What is not the program's own is hidden at first.
+    expect(readFileSync(html, 'utf8')).toMatch(OWN_APPEND);
   });
 });
 

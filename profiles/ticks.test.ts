@@ -33,7 +33,7 @@ describe('samples of V8’s log', () => {
   });
 
   it('get plain paths, which clinic does not take for a part of Node', () => {
-    expect(renamedTicks(ticks, names)[0]?.map(({ name }) => name)).toEqual([
+    expect(renamedTicks(ticks, names, ({ file }) => file)[0]?.map(({ name }) => name)).toEqual([
       'run /app/main.js:1:1',
       'hot /app/main.js:9:3',
     ]);

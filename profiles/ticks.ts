@@ -29,15 +29,19 @@ const JS_NAME = /^(.*?) ?((?:file:\/\/|node:|\/)[^ ]*):(\d+):(\d+)$/;
 const IDLE = /^(?:__|__GI_)?(?:epoll_p?wait|kevent)\b/;
 const MOST_FUNCTIONS = 500;
 
-/** The same samples, with the places of the sources in place of the compiled files'. */
-export function renamedTicks(ticks: readonly Tick[], names: SourceNames): TickFrame[][] {
+/** The same samples, with the places of the sources, as `pathOf` gives them, in place of the compiled files'. */
+export function renamedTicks(
+  ticks: readonly Tick[],
+  names: SourceNames,
+  pathOf: (place: Place) => string,
+): TickFrame[][] {
   const known = new Map<string, string>();
   const rename = (frame: TickFrame): TickFrame => {
     if (frame.type !== 'JS') return frame;
     let name = known.get(frame.name);
     if (name === undefined) {
       const { functionName, place } = parse(frame, names);
-      const where = `${place.file}:${place.line}:${place.column}`;
+      const where = `${pathOf(place)}:${place.line}:${place.column}`;
       name = place.file === '' ? frame.name : `${functionName} ${where}`.trimStart();
       known.set(frame.name, name);
     }
