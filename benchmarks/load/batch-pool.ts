@@ -1,6 +1,6 @@
 import type { Cell } from '../model/knobs.js';
 import type { PayloadSource } from '../payload.js';
-import { Batch } from './batch.js';
+import { Batch, BatchTemplate } from './batch.js';
 import type { Keys } from './keys.js';
 
 /** A client's `max.request.size`, and what a topic takes at most of one batch, by default. */
@@ -8,18 +8,27 @@ export const MAX_REQUEST_BYTES = 1024 * 1024;
 /** What records take in a batch beyond their values, at most: generous, as only large batches come near the limit. */
 const RECORD_OVERHEAD_BYTES = 24;
 const BATCH_OVERHEAD_BYTES = 64;
-/** Different batches made ahead at least, so that what is sent is not always the same. */
-const PREFILLED_BATCHES = 16;
+/** So that what is sent is not always the same; fewer of large ones. */
+const DIFFERENT_BATCHES = 16;
+const DIFFERENT_BYTES = 8 * 1024 * 1024;
 const MAX_DRAWN = 1024;
 const PREFILLED_BYTES = 16 * 1024 * 1024;
 
-/** Batches made ahead; those given back are used again, the one that has rested longest first. */
+/**
+ * Batches made ahead; those given back are used again, the one that has rested longest first. When none is free another is
+ * copied from what was drawn before the clock started: to draw values takes longer than a schedule has.
+ */
 export class BatchPool {
   readonly #payload: PayloadSource;
   readonly #cell: Cell;
   readonly #keys: Keys | null;
   readonly #isPacked: boolean;
   readonly #free = new Map<number, FreeList>();
+  readonly #templates = new Map<number, BatchTemplate[]>();
+  /** The values of one batch each. */
+  readonly #values: Buffer[][] = [];
+  /** Whose turn it is to be copied. */
+  #turn = 0;
   /** Drawn and not yet in a batch, the next one last. */
   #drawn: Buffer[] = [];
 
@@ -33,25 +42,29 @@ export class BatchPool {
     this.#cell = options.cell;
     this.#keys = options.keys;
     this.#isPacked = options.isPacked;
+    let bytes = 0;
+    while (this.#values.length < DIFFERENT_BATCHES && bytes < DIFFERENT_BYTES) {
+      const values = this.#drawValues();
+      bytes += values.reduce((sum, { length }) => sum + length, 0);
+      this.#values.push(values);
+    }
   }
 
   /** Before the clock starts. `underWay`: batches that will be in use at once. */
   prefill(underWay: number): void {
-    const wanted = Math.max(PREFILLED_BATCHES, underWay + 1);
+    const wanted = Math.max(this.#values.length, underWay + 1);
     const kinds = this.#keys === null ? [0] : this.#keys.busiest(wanted);
-    const made: Batch[] = [];
     let bytes = 0;
     for (let at = 0; at < wanted && (at === 0 || bytes < PREFILLED_BYTES); at++) {
-      const batch = this.#make(kinds[at % kinds.length]!);
+      const batch = this.#copy(kinds[at % kinds.length]!);
       bytes += batch.valueBytesOfFirst(batch.capacity);
-      made.push(batch);
+      this.release(batch);
     }
-    for (const batch of made) this.release(batch);
   }
 
   take(partition: number): Batch {
     const kind = this.#keys === null ? 0 : partition;
-    const batch = this.#free.get(kind)?.shift() ?? this.#make(kind);
+    const batch = this.#free.get(kind)?.shift() ?? this.#copy(kind);
     batch.partition = partition;
     batch.attempts = 0;
     batch.answeredNs = 0;
@@ -67,15 +80,30 @@ export class BatchPool {
     list.push(batch);
   }
 
-  #make(kind: number): Batch {
-    const values = this.#drawValues();
-    return new Batch({
+  #copy(kind: number): Batch {
+    this.#turn += 1;
+    return new Batch(this.#template(kind));
+  }
+
+  /** Without keys, one of all in turn. With keys a partition has one, as each has to be encoded. */
+  #template(kind: number): BatchTemplate {
+    let templates = this.#templates.get(kind);
+    if (templates === undefined) {
+      templates = [];
+      this.#templates.set(kind, templates);
+    }
+    const most = this.#keys === null ? this.#values.length : 1;
+    if (templates.length === most) return templates[this.#turn % most] as BatchTemplate;
+    const values = this.#values[this.#turn % this.#values.length] as Buffer[];
+    const template = new BatchTemplate({
       values,
       keys: this.#keys === null ? null : this.#keys.of(kind, values.length),
       codec: this.#cell.codec,
       isPacked: this.#isPacked,
       kind,
     });
+    templates.push(template);
+    return template;
   }
 
   get #drawCount(): number {

@@ -1,6 +1,6 @@
 import type { Codec } from '../model/knobs.js';
 import type { LoadPlan } from './plan.js';
-import { STAMP_BYTES, stampedNs, writeStamp } from './stamp.js';
+import { clearStamp, STAMP_BYTES, writeStamp } from './stamp.js';
 import {
   ATTRIBUTES_AT,
   BASE_SEQUENCE_AT,
@@ -24,6 +24,70 @@ import {
 } from './varve.js';
 
 const TWO_32 = 2 ** 32;
+
+/** What batches are copied from: values that took long to draw, encoded, with where everything is. */
+export class BatchTemplate {
+  /** Records that it has. */
+  readonly capacity: number;
+  /** Which free list of the pool its batches belong to. */
+  readonly kind: number;
+  readonly codec: Codec;
+  readonly keys: readonly Buffer[] | null;
+  /** The whole batch, not compressed, not stamped. */
+  readonly plain: Buffer;
+  /** Compressed once and for all; null: not, or anew each time. */
+  readonly packed: Buffer | null;
+  readonly valueStarts: Uint32Array;
+  readonly recordEnds: Uint32Array;
+  /** Bytes of the values before each record. */
+  readonly valueBytesBefore: Float64Array;
+  readonly #lastBytesBefore = [0];
+
+  constructor(options: {
+    readonly values: readonly Buffer[];
+    readonly keys: readonly Buffer[] | null;
+    readonly codec: Codec;
+    /** Compress now, and never again: then the time is in the header (`batchStampNs`) and records are not numbered. */
+    readonly isPacked: boolean;
+    readonly kind: number;
+  }) {
+    const { values, keys, codec } = options;
+    const records = values.map((value, at) => ({ value, key: keys?.[at] ?? null }));
+    const bound = Buffer.allocUnsafeSlow(batchSizeBound(records, 0, records.length));
+    const writer = new BatchOptions();
+    writer.now = Date.now();
+    const view = new DataView(bound.buffer);
+    const size = writeBatch(bound, view, 0, records, 0, records.length, writer);
+    this.plain = copyOf(bound.subarray(0, size));
+    this.capacity = records.length;
+    this.kind = options.kind;
+    this.keys = keys;
+    this.codec = codec;
+    this.valueStarts = new Uint32Array(records.length);
+    this.recordEnds = new Uint32Array(records.length);
+    this.valueBytesBefore = new Float64Array(records.length + 1);
+    const cursor = new RecordCursor().reset(this.plain, new DataView(this.plain.buffer), 0);
+    for (let at = 0; cursor.next(); at++) {
+      const { valueStart, valueEnd } = cursor;
+      this.valueStarts[at] = valueStart;
+      this.recordEnds[at] = cursor.recordEnd;
+      this.valueBytesBefore[at + 1] = this.valueBytesBefore[at]! + valueEnd - valueStart;
+      if (valueEnd - valueStart >= STAMP_BYTES) clearStamp(this.plain, valueStart);
+    }
+    this.packed = options.isPacked ? pack(this.plain, codec) : null;
+  }
+
+  /** Sum of the last byte of each of the first values, as far as they are longer than their stamp. */
+  lastBytesOfFirst(records: number): number {
+    const sums = this.#lastBytesBefore;
+    for (let at = sums.length - 1; at < records; at++) {
+      const length = this.valueBytesBefore[at + 1]! - this.valueBytesBefore[at]!;
+      const last = length > STAMP_BYTES ? this.plain[this.valueStarts[at]! + length - 1]! : 0;
+      sums.push(sums[at]! + last);
+    }
+    return sums[records]!;
+  }
+}
 
 /**
  * A batch made ahead, which is sent again and again: only stamps, times, its length and its checksum are written anew.
@@ -53,69 +117,34 @@ export class Batch {
   /** Of the record batch as it is sent. A client library's: as if it were not compressed, unless its driver knows more. */
   wireBytes = 0;
 
+  readonly #template: BatchTemplate;
   readonly #plain: Buffer;
   readonly #view: DataView;
-  readonly #valueStarts: Uint32Array;
-  readonly #recordEnds: Uint32Array;
-  /** Bytes of the values before each record. */
-  readonly #valueBytesBefore: Float64Array;
   readonly #inputs: RecordInput[] = [];
-  readonly #lastBytesBefore = [0];
-  readonly #codec: Codec;
-  /** Compressed once and for all: the whole batch, unstamped. */
   readonly #packed: Packed | null;
   /** What is sent now. */
   #wire: Buffer;
-  readonly #keys: readonly Buffer[] | null;
 
-  constructor(options: {
-    readonly values: readonly Buffer[];
-    readonly keys: readonly Buffer[] | null;
-    readonly codec: Codec;
-    /** Compress now, and never again: then the time is in the header (`batchStampNs`) and records are not numbered. */
-    readonly isPacked: boolean;
-    readonly kind: number;
-  }) {
-    const { values, keys, codec } = options;
-    const records = values.map((value, at) => ({ value, key: keys?.[at] ?? null }));
-    const bound = Buffer.allocUnsafeSlow(batchSizeBound(records, 0, records.length));
-    const boundView = new DataView(bound.buffer);
-    const writer = new BatchOptions();
-    writer.now = Date.now();
-    const size = writeBatch(bound, boundView, 0, records, 0, records.length, writer);
-    this.#plain = Buffer.allocUnsafeSlow(size);
-    bound.copy(this.#plain, 0, 0, size);
+  constructor(template: BatchTemplate) {
+    this.#template = template;
+    this.#plain = copyOf(template.plain);
     this.#view = new DataView(this.#plain.buffer);
     this.#wire = this.#plain;
-    this.capacity = records.length;
-    this.dueNs = new Float64Array(records.length);
-    this.kind = options.kind;
-    this.#keys = keys;
-    this.#codec = codec;
-    this.#valueStarts = new Uint32Array(records.length);
-    this.#recordEnds = new Uint32Array(records.length);
-    this.#valueBytesBefore = new Float64Array(records.length + 1);
-    const cursor = new RecordCursor().reset(this.#plain, this.#view, 0);
-    for (let at = 0; cursor.next(); at++) {
-      this.#valueStarts[at] = cursor.valueStart;
-      this.#recordEnds[at] = cursor.recordEnd;
-      const length = cursor.valueEnd - cursor.valueStart;
-      this.#valueBytesBefore[at + 1] = this.#valueBytesBefore[at]! + length;
-      if (length >= STAMP_BYTES) {
-        this.#plain.fill(0, cursor.valueStart, cursor.valueStart + STAMP_BYTES);
-      }
-    }
-    this.#packed = options.isPacked ? pack(this.#plain, codec) : null;
+    this.capacity = template.capacity;
+    this.dueNs = new Float64Array(template.capacity);
+    this.kind = template.kind;
+    this.#packed = template.packed === null ? null : new Packed(copyOf(template.packed));
   }
 
   /** Bytes of the value of one of its records. */
   valueBytesOf(record: number): number {
-    return this.#valueBytesBefore[record + 1]! - this.#valueBytesBefore[record]!;
+    const { valueBytesBefore } = this.#template;
+    return valueBytesBefore[record + 1]! - valueBytesBefore[record]!;
   }
 
   /** Bytes of the values of its first `records` records. */
   valueBytesOfFirst(records: number): number {
-    return this.#valueBytesBefore[records]!;
+    return this.#template.valueBytesBefore[records]!;
   }
 
   /** The record batch as it is sent, valid after `finish`. */
@@ -138,7 +167,7 @@ export class Batch {
   }): void {
     const { records, producer, nowMs } = options;
     this.records = records;
-    this.valueBytes = this.#valueBytesBefore[records]!;
+    this.valueBytes = this.valueBytesOfFirst(records);
     if (this.#packed !== null) {
       this.#wire = this.#packed.finish(this.dueNs[0]!, nowMs);
       this.wireBytes = this.#wire.length;
@@ -147,7 +176,7 @@ export class Batch {
     this.#stamp(options.isEachDue || options.isNumbered ? records : 1, options.isEachDue, producer);
     const plain = this.#plain;
     const view = this.#view;
-    const size = this.#recordEnds[records - 1]!;
+    const size = this.#template.recordEnds[records - 1]!;
     this.wireBytes = size;
     if (!options.isEncoded) return;
     view.setInt32(BATCH_LENGTH_AT, size - LOG_OVERHEAD);
@@ -155,21 +184,23 @@ export class Batch {
     view.setInt32(RECORDS_COUNT_AT, records);
     writeInt64(view, BASE_TIMESTAMP_AT, nowMs);
     writeInt64(view, MAX_TIMESTAMP_AT, nowMs);
-    if (this.#codec === 'none') {
+    const { codec } = this.#template;
+    if (codec === 'none') {
       writeCrc(plain, view, 0);
       this.#wire = size === plain.length ? plain : plain.subarray(0, size);
     } else {
-      this.#wire = pack(plain.subarray(0, size), this.#codec).finish(null, nowMs);
+      this.#wire = new Packed(pack(plain.subarray(0, size), codec)).finish(null, nowMs);
       this.wireBytes = this.#wire.length;
     }
   }
 
   /** The records as client libraries take them: views that change when the batch is stamped anew. */
   inputs(): readonly RecordInput[] {
+    const { valueStarts, keys } = this.#template;
     for (let at = this.#inputs.length; at < this.records; at++) {
-      const start = this.#valueStarts[at]!;
+      const start = valueStarts[at]!;
       const value = this.#plain.subarray(start, start + this.valueBytesOf(at));
-      this.#inputs.push({ key: this.#keys?.[at] ?? null, value });
+      this.#inputs.push({ key: keys?.[at] ?? null, value });
     }
     return this.records === this.#inputs.length
       ? this.#inputs
@@ -178,25 +209,15 @@ export class Batch {
 
   /** Sum of the last byte of each value that is longer than its stamp: cheap, and wrong bytes show. */
   lastBytes(): number {
-    for (let at = this.#lastBytesBefore.length - 1; at < this.records; at++) {
-      const length = this.valueBytesOf(at);
-      const last = length > STAMP_BYTES ? this.#plain[this.#valueStarts[at]! + length - 1]! : 0;
-      this.#lastBytesBefore.push(this.#lastBytesBefore[at]! + last);
-    }
-    return this.#lastBytesBefore[this.records]!;
+    return this.#template.lastBytesOfFirst(this.records);
   }
 
   #stamp(count: number, isEachDue: boolean, producer: number): void {
     for (let at = 0; at < count; at++) {
       if (this.valueBytesOf(at) < STAMP_BYTES) continue;
       const dueNs = this.dueNs[isEachDue ? at : 0]!;
-      writeStamp(this.#plain, this.#valueStarts[at]!, dueNs, producer, this.sequence + at);
+      writeStamp(this.#plain, this.#template.valueStarts[at]!, dueNs, producer, this.sequence + at);
     }
-  }
-
-  /** For tests: the time of its first record. */
-  get firstStampNs(): number {
-    return stampedNs(this.#plain, this.#valueStarts[0]!);
   }
 }
 
@@ -220,16 +241,21 @@ class Packed {
   }
 }
 
-function pack(plain: Buffer, codec: Codec): Packed {
-  const bytes = Buffer.allocUnsafeSlow(plain.length);
-  plain.copy(bytes);
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
+function pack(plain: Buffer, codec: Codec): Buffer {
+  const bytes = copyOf(plain);
   const options = new BatchOptions();
   options.compression = codec;
   const { end, codec: code } = compressRecords(bytes, BATCH_OVERHEAD, bytes.length, options);
   const view = new DataView(bytes.buffer);
   view.setInt32(BATCH_LENGTH_AT, end - LOG_OVERHEAD);
   view.setInt16(ATTRIBUTES_AT, (view.getInt16(ATTRIBUTES_AT) & ~COMPRESSION_MASK) | code);
-  return new Packed(bytes.subarray(0, end));
+  return bytes.subarray(0, end);
 }
 
 /*

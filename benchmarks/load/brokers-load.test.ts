@@ -264,7 +264,7 @@ describe('what goes wrong', () => {
       code: 'TIMED_OUT',
     });
     const load = await LoadProcess.open(producer as LoadPlan);
-    process.kill(load.pid, 'SIGKILL');
+    process.kill(load.pid as number, 'SIGKILL');
     await expect(load.result).rejects.toMatchObject({ code: 'LOAD_FAILED' });
     await expect(load.result).rejects.toThrow('SIGKILL');
   });

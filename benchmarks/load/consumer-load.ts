@@ -1,4 +1,4 @@
-import { NS_PER_MS, nowNs } from './clock.js';
+import { nowNs } from './clock.js';
 import type { LoadConsumer } from './consumer.js';
 import { ConsumerMeter } from './consumer-meter.js';
 import type { Load } from './load.js';
@@ -46,8 +46,7 @@ export class ConsumerLoad implements Load {
     const timeout = pause(untilMs(schedule.measureToNs) + UNTIL_STOPPED_MS);
     await Promise.race([timeout.over, this.#stopped, consumer.failed]);
     timeout.cancel();
-    // A timer may be a moment early: only what was stopped is shorter.
-    if (nowNs() < schedule.measureToNs - NS_PER_MS) window.endAt(nowNs());
+    window.endAt(nowNs());
     usage.end();
     await Promise.race([consumer.drain(DRAIN_MS), consumer.failed]);
     return {

@@ -25,7 +25,7 @@ test.each<Partial<Cell>>([
   { partitions: 3 },
   { flush: 'batch', producers: 4 },
   { flush: '20ms', codec: 'lz4' },
-  { keys: 'zipf', partitions: 4, recordBytes: 10, batchBytes: 1000 },
+  { keys: 'hot', partitions: 4, recordBytes: 10, batchBytes: 1000 },
 ])('a closed loop of %o: what is read back is what was written', async (knobs) => {
   const { records, readBack, corrected, byPartition, errors } = await measure(knobs);
   expect(records).toBeGreaterThan(0);
@@ -35,7 +35,7 @@ test.each<Partial<Cell>>([
   expect(errors).toBe(0);
   if (knobs.keys === undefined) return;
   const [first = 0, second = 0] = byPartition;
-  expect(first).toBeGreaterThan(second * 1.5);
+  expect(first).toBeGreaterThan(second * 3);
 });
 
 test('an open loop keeps its rate', async () => {

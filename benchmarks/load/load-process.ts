@@ -94,8 +94,9 @@ export class LoadProcess {
     return role === 'producer' ? `producer ${index}` : `consumer ${index} of group ${group}`;
   }
 
-  get pid(): number {
-    return this.#child.pid ?? -1;
+  /** Null: it could not be started. Never a number that would stand for other processes. */
+  get pid(): number | null {
+    return this.#child.pid ?? null;
   }
 
   start(schedule: Schedule): void {

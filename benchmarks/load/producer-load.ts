@@ -1,6 +1,6 @@
 import { usesBatchStamps } from './batch.js';
 import { BatchPool, MAX_REQUEST_BYTES } from './batch-pool.js';
-import { NS_PER_MS, nowNs } from './clock.js';
+import { nowNs } from './clock.js';
 import { ClosedLoop, KeyedClosedLoop } from './closed-loop.js';
 import type { Driver } from './driver.js';
 import { Keys } from './keys.js';
@@ -34,6 +34,7 @@ export class ProducerLoad implements Load {
   readonly #keys: Keys | null;
   #producer: Producer | null = null;
   #meter: ProducerMeter | null = null;
+  #isStopped = false;
   #endNow: () => void = () => {};
   readonly #stopped: Promise<void>;
 
@@ -88,7 +89,7 @@ export class ProducerLoad implements Load {
     producer.start(source);
     await Promise.race([pause(untilMs(schedule.measureToNs)), this.#stopped, producer.failed]);
     // A timer may be a moment early: only what was stopped is shorter.
-    if (nowNs() < schedule.measureToNs - NS_PER_MS) window.endAt(nowNs());
+    if (this.#isStopped) window.endAt(nowNs());
     usage.end();
     traffic.end();
     if (source instanceof OpenLoop) {
@@ -114,6 +115,7 @@ export class ProducerLoad implements Load {
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#endNow();
   }
 

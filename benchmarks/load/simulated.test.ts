@@ -105,3 +105,14 @@ test('partitions scale as the law says, and runs spread as they are told', () =>
   expect(deviation).toBeGreaterThan(4);
   expect(deviation).toBeLessThan(6);
 });
+
+test('many small records at a high rate: what waits is copied, not drawn anew, so that a schedule can be caught up with', async () => {
+  const { records, dueRecords, corrected } = await measure({
+    rateBytesPerSecond: 10e6,
+    knobs: { recordBytes: 100, inFlight: 5 },
+    seconds: 2,
+  });
+  expect(dueRecords).toBeCloseTo(200_000, -2);
+  expect(records / (dueRecords ?? 0)).toBeGreaterThan(0.9);
+  expect(corrected?.p50Us).toBeLessThan(200_000);
+});
