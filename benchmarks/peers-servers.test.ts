@@ -83,7 +83,9 @@ describe.runIf(process.platform === 'linux')('servers beside varve', () => {
     });
     const ended = new Promise((resolve) => child.once('exit', resolve));
     // The program and the broker, whose command line names its directory.
-    await expect.poll(() => processesWith(directory).length, { timeout: 60_000 }).toBeGreaterThan(1);
+    await expect
+      .poll(() => processesWith(directory).length, { timeout: 60_000 })
+      .toBeGreaterThan(1);
     child.kill('SIGINT');
     expect(await ended).toBe(130);
     expect(err).toContain('servers ended, temporary data removed');
