@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { wholeNumberFrom } from '../arguments.js';
+import { nameAndValue, wholeNumberFrom } from '../arguments.js';
 import { addKnobOptions, addMeasureOptions, bound, seconds } from './flags.js';
 import type { RunFlags } from './request.js';
 
@@ -213,6 +213,11 @@ function addExport(bench: Command): void {
       oneOf('csv', 'json', 'svg', 'png'),
     )
     .option('--chart <name>', 'svg and png: which; without it the charts that there are, listed')
+    .option(
+      '--show <name=value>',
+      'svg and png: target, measure or a knob to look at; repeat for more',
+      nameAndValue,
+    )
     .option('--theme <theme>', 'svg and png: light or dark', oneOf('light', 'dark'), 'light')
     .option('--width <pixels>', 'svg and png', wholeNumberFrom(200, 4000), 900)
     .option('--height <pixels>', 'svg and png', wholeNumberFrom(100, 4000))
@@ -223,7 +228,7 @@ function addExport(bench: Command): void {
       `
 Examples:
   varve bench export results/run.json --format csv > run.csv
-  varve bench export results/run.json --format svg --chart heat --theme dark --out scaling.svg`,
+  varve bench export results/run.json --format svg --chart heat --show acks=all --theme dark --out scaling.svg`,
     )
     .action(async (file: string, flags) => (await import('./export.js')).exportResult(file, flags));
 }

@@ -3,7 +3,9 @@ import type { RunResult } from '../../benchmarks/model/result.js';
 import { CHARTS } from '../../benchmarks/report/charts/all.js';
 import { renderCsv } from '../../benchmarks/report/csv.js';
 import { exportSvg } from '../../benchmarks/report/export.js';
-import { reportModel } from '../../benchmarks/report/model.js';
+import { MEASURES } from '../../benchmarks/report/measures.js';
+import { type ReportModel, reportModel } from '../../benchmarks/report/model.js';
+import { firstView, targetOf, type View, viewOfTarget } from '../../benchmarks/report/view.js';
 import { readResult, serializeResult } from '../../benchmarks/run/result-file.js';
 import { UsageError } from '../run-program.js';
 import { printTable } from '../table.js';
@@ -15,6 +17,7 @@ export interface ExportFlags {
   readonly theme: 'light' | 'dark';
   readonly width: number;
   readonly height?: number;
+  readonly show?: Readonly<Record<string, string>>;
   readonly slo?: string;
   readonly out?: string;
 }
@@ -57,7 +60,39 @@ function pictureOf(result: RunResult, flags: ExportFlags): string {
   const why = chart.isEmpty(model);
   if (why !== null) throw new UsageError(`${chart.title}: ${why}`);
   const { theme, width, height } = flags;
-  return exportSvg(model, chart.id, { theme, width, ...(height !== undefined && { height }) });
+  const view = viewOf(model, flags.show ?? {});
+  return exportSvg(model, chart.id, {
+    theme,
+    width,
+    view,
+    ...(height !== undefined && { height }),
+  });
+}
+
+/** What a report shows first, but for what was chosen: a target, a measure, values of knobs. */
+function viewOf(model: ReportModel, chosen: Readonly<Record<string, string>>): View {
+  const { target, measure, ...knobs } = chosen;
+  const first = firstView(model);
+  const name = target ?? first.target;
+  const axes = targetOf(model, name)?.axes;
+  if (axes === undefined) {
+    const names = model.targets.map((one) => one.name).join(', ');
+    throw new UsageError(`--show target=${name}: targets: ${names}`);
+  }
+  const key = MEASURES.find((one) => one.key === (measure ?? first.measure))?.key;
+  if (key === undefined) {
+    const keys = MEASURES.map((one) => one.key).join(', ');
+    throw new UsageError(`--show measure=${measure}: measures: ${keys}`);
+  }
+  for (const [knob, value] of Object.entries(knobs)) {
+    const axis = axes.find((one) => one.knob === knob);
+    if (axis?.values.some((one) => one.value === value)) continue;
+    const what =
+      axis === undefined ? axes.map((one) => one.knob) : axis.values.map((one) => one.value);
+    throw new UsageError(`--show ${knob}=${value}: there is ${what.join(', ')}`);
+  }
+  const view = viewOfTarget(model, name, { measure: key, latency: first.latency });
+  return { ...view, fixed: { ...view.fixed, ...knobs } };
 }
 
 function listCharts(result: RunResult): void {
