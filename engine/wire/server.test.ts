@@ -369,7 +369,7 @@ describe('limits', () => {
 });
 
 test('a client that reads slowly but steadily is not closed', async () => {
-  const served = await started({ limits: { stalledTransferMs: 100 } });
+  const served = await started({ limits: { stalledTransferMs: 300 } });
   const records = Buffer.alloc(30_000_000);
   served.handler.script.Fetch = () => ({
     responses: [{ topic: 't', partitions: [{ partitionIndex: 0, records }] }],
