@@ -29,6 +29,11 @@ export class FlushQueue {
     return this.#next;
   }
 
+  /** The sync under way: it covers what was appended before it began, and not all of what there is now. */
+  get running(): Promise<void> | null {
+    return this.#running;
+  }
+
   /** Resolves, never rejects, when no sync runs or waits. */
   async idle(): Promise<void> {
     while (this.#running !== null || this.#next !== null) {

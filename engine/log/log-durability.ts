@@ -31,7 +31,11 @@ export class LogDurability {
   readonly #late = new Set<Segment>();
   #directoryUnsynced: boolean;
   #epochVersionWritten: number;
-  #unflushedRecords = 0;
+  /** Where the log ended when the newest sync that succeeded began: everything below is on disk. */
+  #syncedEnd: number;
+  /** Where it ended when the newest sync began at all. */
+  #coveredEnd: number;
+  #isStartingSync = false;
   #flushTimer: NodeJS.Timeout | null = null;
   #stopped = false;
 
@@ -54,6 +58,8 @@ export class LogDurability {
     this.#beforeSync = options.beforeSync;
     // After a kill the page cache still holds what the last process never synced.
     const { segments } = state;
+    this.#syncedEnd = Math.min(state.recoveryPoint, state.nextOffset);
+    this.#coveredEnd = this.#syncedEnd;
     this.#unsynced = segments.all().slice(Math.max(0, segments.floorIndex(state.recoveryPoint)));
     this.#directoryUnsynced = !recovery.wasClean;
     this.#epochVersionWritten = recovery.epochsChanged ? -1 : state.epochs.version;
@@ -69,13 +75,27 @@ export class LogDurability {
     return this.#flushes.flush();
   }
 
-  /** Applies flush.messages and flush.ms to an append. */
-  appended(records: number): void {
+  /** Applies flush.messages and flush.ms to an append. Nobody waits here: see `syncBeforeAck`. */
+  appended(): void {
     this.isTouched = true;
-    this.#unflushedRecords += records;
-    const { config } = this.#state.context;
-    if (this.#unflushedRecords >= config.flushMessages) this.inBackground(this.#flushes.flush());
-    else if (config.flushMs !== Number.POSITIVE_INFINITY) this.#flushLater(config.flushMs);
+    const { context, nextOffset } = this.#state;
+    const { flushMessages, flushMs } = context.config;
+    if (nextOffset - this.#coveredEnd >= flushMessages) {
+      // The sync that is about to begin covers this one too.
+      if (!this.#isStartingSync) this.inBackground(this.#flushes.flush());
+    } else if (flushMs !== Number.POSITIVE_INFINITY) this.#flushLater(flushMs);
+  }
+
+  /**
+   * The sync to wait for before records up to `endOffset` (exclusive) are acknowledged; null: they may be now. Of
+   * what has been acknowledged, fewer than flush.messages records are off the disk at any time.
+   */
+  syncBeforeAck(endOffset: number): Promise<void> | null {
+    const { flushMessages } = this.#state.context.config;
+    if (endOffset - this.#syncedEnd < flushMessages) return null;
+    const { running } = this.#flushes;
+    if (running !== null && endOffset - this.#coveredEnd < flushMessages) return running;
+    return this.#flushes.flush();
   }
 
   #flushLater(ms: number): void {
@@ -174,19 +194,24 @@ export class LogDurability {
   /** One sync of everything unsynced. Runs alone: in the flush queue, or after `settle` with appends held off. */
   async sync(): Promise<void> {
     const state = this.#state;
-    this.#beforeSync();
+    this.#isStartingSync = true;
+    try {
+      this.#beforeSync();
+    } finally {
+      this.#isStartingSync = false;
+    }
     // After a failed sync the kernel may have dropped the bytes: a second one would succeed without them.
     if (state.poisoned !== null) throw state.poisoned;
     const end = state.nextOffset;
     const covered = new Map(this.#unsynced.map((segment) => [segment, segment.size]));
-    const flushed = this.#unflushedRecords;
+    this.#coveredEnd = end;
     const hasEpochs = await this.#saveEpochs();
     for (const segment of covered.keys()) await segment.flush();
     if (this.#directoryUnsynced) {
       this.#directoryUnsynced = false;
       await state.context.fs.syncDirectory(state.context.directory);
     }
-    this.#unflushedRecords -= flushed;
+    this.#syncedEnd = end;
     // A segment that was rolled meanwhile may have got batches that its own sync came too early for.
     this.#unsynced = this.#unsynced.filter(
       (segment) => segment.isActive || segment.size > (covered.get(segment) ?? -1),

@@ -302,7 +302,8 @@ export class PartitionLog {
 
   /**
    * Appends records as one batch, in their order. When it returns they survive the death of this process; to
-   * survive power loss, wait for `flush` or use `appendDurable`. Fails before anything is appended with
+   * survive power loss, wait for `flush` or use `appendDurable`. flush.messages and flush.ms start syncs in the
+   * background, which this does not wait for: `syncBeforeAck` says what to wait for. Fails before anything is appended with
    * INVALID_RECORD, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE (max.message.bytes), OUT_OF_ORDER_SEQUENCE_NUMBER,
    * INVALID_PRODUCER_EPOCH, DISK_FULL, LOG_POISONED or CLOSED.
    */
@@ -362,7 +363,7 @@ export class PartitionLog {
     }
     segment.accept(bytes, last, batch.maxTimestamp);
     if (batch.producerId >= 0) updateProducer(state.producers, batch, { first: baseOffset, last });
-    this.#appended(last + 1, count);
+    this.#appended(last + 1);
     return new AppendResult(baseOffset, last, false);
   }
 
@@ -389,7 +390,8 @@ export class PartitionLog {
   /**
    * Appends ready batches. As `client` (default): checked by the leader's rules, then offsets and epoch are
    * assigned in place. As `replication`: kept byte for byte; offsets must continue this log. `bytes` holds whole
-   * batches and nothing else; it is copied once. Nothing is appended when any of them is refused.
+   * batches and nothing else; it is copied once. Nothing is appended when any of them is refused. As durable as with
+   * `append`.
    */
   appendBatches(bytes: Uint8Array, options: AppendBatchesOptions = BATCH_DEFAULTS): AppendResult {
     const state = this.#current;
@@ -442,7 +444,7 @@ export class PartitionLog {
     this.#acceptBatches(segment, sourceView, assigns, now);
     // A follower was perhaps leader of a later epoch, of which nothing is left.
     if (!assigns) this.#leaderEpoch = state.epochs.latestEpoch;
-    this.#appended(plan.lastOffset + 1, plan.records);
+    this.#appended(plan.lastOffset + 1);
     return new AppendResult(plan.baseOffset, plan.lastOffset, false);
   }
 
@@ -469,7 +471,7 @@ export class PartitionLog {
       next = assigns ? next + lastOffset(view, at) + 1 : lastOffset(view, at) + 1;
       if (!appendTime) max = Math.max(max, maxTimestamp(view, at));
     }
-    return { baseOffset: base, lastOffset: next - 1, maxTimestamp: max, records: next - base };
+    return { baseOffset: base, lastOffset: next - 1, maxTimestamp: max };
   }
 
   #assign(buffer: Buffer, view: DataView, from: number, length: number, now: number): void {
@@ -576,6 +578,19 @@ export class PartitionLog {
     if (this.#truncating)
       return this.#maintenance.run(async () => undefined).then(() => this.flush());
     return this.#durability.flush();
+  }
+
+  /**
+   * What flush.messages makes an acknowledgement wait for: the sync (shared with all who wait) after which records up
+   * to `endOffset` (exclusive) may be called written; null: now, as always with flush.messages at its default. So
+   * that, with flush.messages=N, at most N-1 acknowledged records are not on disk at any time. A broker asks after
+   * each append, also one that found a duplicate. Rejects with LOG_POISONED. Kafka: UnifiedLog.append, which syncs
+   * inside.
+   */
+  syncBeforeAck(endOffset: number): Promise<void> | null {
+    // No sync of its own may meet segments that are on their way out.
+    if (this.#truncating || this.#state.closed) return this.flush();
+    return this.#durability.syncBeforeAck(endOffset);
   }
 
   /** Starts a new segment now, unless the active one is empty. */
@@ -914,7 +929,7 @@ export class PartitionLog {
     }
     segment.accept(bytes, last, joined.maxTimestampMs);
     joined.ended(baseOffset);
-    this.#appended(last + 1, count);
+    this.#appended(last + 1);
   }
 
   #rollReason(
@@ -951,7 +966,7 @@ export class PartitionLog {
     return next;
   }
 
-  #appended(nextOffset: number, records: number): void {
+  #appended(nextOffset: number): void {
     const state = this.#state;
     const { epochs } = state;
     if (epochs.latestEpoch < this.#leaderEpoch) epochs.assign(this.#leaderEpoch, state.nextOffset);
@@ -960,7 +975,7 @@ export class PartitionLog {
       if (state.producers.firstUnstableOffset !== null) state.producers.onHighWatermark(nextOffset);
       if (this.#waiters.lowest < nextOffset) this.#waiters.wake(nextOffset);
     }
-    this.#durability.appended(records);
+    this.#durability.appended();
   }
 
   #checkTimestamps(

@@ -12,6 +12,8 @@ export type FollowerPhase =
   | 'truncating'
   /** Work on the log is under way; it takes no part in fetches. */
   | 'busy'
+  /** flush.messages wants the log's end on disk before the next fetch says that it is here. */
+  | 'syncing'
   /** Waits before it tries again. */
   | 'delayed'
   /** The leader knows a later epoch: waits for metadata. */
@@ -66,9 +68,14 @@ export class FollowerState {
     this.#phase = 'busy';
   }
 
+  /** Waits for the disk. */
+  syncs(): void {
+    this.#phase = 'syncing';
+  }
+
   /** Work on the log is done. */
   finished(): void {
-    if (this.#phase === 'busy') this.#phase = 'fetching';
+    if (this.#phase === 'busy' || this.#phase === 'syncing') this.#phase = 'fetching';
   }
 
   /** Try again later: 10 ms, then twice as long each time up to the limit. */

@@ -45,7 +45,11 @@ export class Following {
       await this.#truncate(replica, replica.log!.highWatermark);
       follower.finished();
     }
-    if (replica.follower === follower) this.#fetcherOf(follower.leaderId).add(replica, follower);
+    if (replica.follower !== follower) return;
+    const fetcher = this.#fetcherOf(follower.leaderId);
+    // What a killed process left to the kernel, or another leader sent a moment ago.
+    this.#syncFirst(fetcher, replica, follower);
+    fetcher.add(replica, follower);
   }
 
   stop(replica: Replica, follower: FollowerState): void {
@@ -118,6 +122,7 @@ export class Following {
             // Together with the append: below the leader's start there is nothing to fetch.
             await this.#restart(replica, outcome.offset);
             appendAsFollower(log, records, follower.leaderEpoch);
+            await log.syncBeforeAck(log.logEndOffset);
           });
           return;
         }
@@ -129,7 +134,26 @@ export class Following {
       return;
     }
     follower.progressed();
+    this.#syncFirst(fetcher, replica, follower);
     this.#followLogStart(replica, follower, data.logStartOffset);
+  }
+
+  /**
+   * The offset of the next fetch tells the leader what is here. Kafka's follower syncs inside its append; here the
+   * partition takes part in no fetch until its records are on disk.
+   */
+  #syncFirst(fetcher: ReplicaFetcher, replica: Replica, follower: FollowerState): void {
+    const log = replica.log!;
+    const sync = log.syncBeforeAck(log.logEndOffset);
+    if (sync === null) return;
+    follower.syncs();
+    fetcher.syncStarted(follower);
+    sync
+      .then(
+        () => follower.finished(),
+        (error: unknown) => this.#failed(replica, follower, error),
+      )
+      .finally(() => fetcher.syncEnded(follower));
   }
 
   #takeError(

@@ -4,7 +4,7 @@ import type { AppendBatchesOptions } from '../log/log-options.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import { KafkaError, type KafkaErrorCode } from '../protocol/error-codes.js';
 import { kafkaErrorOf } from '../protocol/from-varve-error.js';
-import { ACKS_ALL, errorBeforeAppend, isValidAcks, outcomeAfterAppend } from './acks.js';
+import { ACKS_ALL, ACKS_NONE, errorBeforeAppend, isValidAcks, outcomeAfterAppend } from './acks.js';
 import type { Deadline, Deadlines, Expiring } from './deadlines.js';
 import { type CommitWaiter, isLogFailure, type Replica } from './replica.js';
 import type { ReplicaTable } from './replica-table.js';
@@ -64,13 +64,15 @@ export class Producing {
       const replica = replicas.get(request.topic, request.partition);
       const result = this.#append(request, replica, acks, origin, nowMs);
       results[i] = result;
-      if (acks !== ACKS_ALL || result.errorCode !== KafkaError.NONE) continue;
-      const leader = replica!.leader!;
+      if (acks === ACKS_NONE || result.errorCode !== KafkaError.NONE) continue;
       const requiredOffset = this.#lastAppended + 1;
-      const outcome = outcomeAfterAppend(leader, requiredOffset);
-      if (outcome === null) {
-        delayed ??= new DelayedProduce(results, this.#context.deadlines);
-        delayed.await(replica!, i, requiredOffset);
+      // Also of a duplicate: what it repeats may still be on its way to disk.
+      const sync = replica!.log!.syncBeforeAck(requiredOffset);
+      const outcome =
+        acks === ACKS_ALL ? outcomeAfterAppend(replica!.leader!, requiredOffset) : KafkaError.NONE;
+      if (outcome === null || sync !== null) {
+        delayed ??= new DelayedProduce(results, this.#context);
+        delayed.await(replica!, i, requiredOffset, outcome, sync);
       } else {
         result.errorCode = outcome;
       }
@@ -174,25 +176,50 @@ function appendTimeOf(log: PartitionLog, offset: number): number {
   return maxTimestamp(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0);
 }
 
-/** A produce request with acks=all until all of its partitions have been committed, or its time is over. */
+/**
+ * A produce request until each of its partitions has been committed (acks=all) and is on this broker's disk as far as
+ * flush.messages asks for that, or its time is over.
+ */
 class DelayedProduce implements Expiring {
   readonly #results: ProduceResult[];
-  readonly #deadlines: Deadlines;
+  readonly #context: ProducingContext;
   #open: PendingPartition[] = [];
   #left = 0;
   #deadline: Deadline | null = null;
   #resolve: ((results: PartitionProduceResult[]) => void) | null = null;
 
-  constructor(results: ProduceResult[], deadlines: Deadlines) {
+  constructor(results: ProduceResult[], context: ProducingContext) {
     this.#results = results;
-    this.#deadlines = deadlines;
+    this.#context = context;
   }
 
-  await(replica: Replica, index: number, requiredOffset: number): void {
+  /** `outcome` null: the commit is waited for; `sync` not null: the disk. */
+  await(
+    replica: Replica,
+    index: number,
+    requiredOffset: number,
+    outcome: KafkaErrorCode | null,
+    sync: Promise<void> | null,
+  ): void {
     const pending = new PendingPartition(this, replica, index, requiredOffset);
-    this.#open.push(pending);
     this.#left += 1;
-    replica.waitForCommit(pending);
+    if (sync !== null) {
+      pending.isUnsynced = true;
+      sync.then(
+        () => pending.synced(),
+        (error: unknown) => {
+          // First: the failure of the log tells all who wait, without the cause.
+          pending.syncFailed(error);
+          if (isLogFailure(error)) this.#context.logFailed(replica, error);
+        },
+      );
+    }
+    if (outcome === null) {
+      this.#open.push(pending);
+      replica.waitForCommit(pending);
+    } else {
+      pending.committed(outcome);
+    }
   }
 
   /** Waking may have completed it meanwhile. */
@@ -200,7 +227,8 @@ class DelayedProduce implements Expiring {
     if (this.#left === 0) return this.#results;
     return new Promise((resolve) => {
       this.#resolve = resolve;
-      this.#deadline = this.#deadlines.add(this, Math.max(0, timeoutMs));
+      if (this.#open.length === 0) return;
+      this.#deadline = this.#context.deadlines.add(this, Math.max(0, timeoutMs));
     });
   }
 
@@ -208,10 +236,19 @@ class DelayedProduce implements Expiring {
     this.#results[index]!.errorCode = errorCode;
     this.#left -= 1;
     if (this.#left > 0) return;
-    if (this.#deadline !== null) this.#deadlines.remove(this, this.#deadline);
+    if (this.#deadline !== null) this.#context.deadlines.remove(this, this.#deadline);
     this.#resolve?.(this.#results);
   }
 
+  partitionFailed(index: number, error: unknown): void {
+    const { topic, index: partition } = this.#results[index]!;
+    const errorMessage = error instanceof Error ? error.message : String(error);
+    const errorCode = kafkaErrorOf(error);
+    this.#results[index] = failure({ topic, partition, records: null }, errorCode, errorMessage);
+    this.partitionDone(index, errorCode);
+  }
+
+  /** Only followers are given up: a sync ends by itself, and in Kafka no append that syncs is cut short. */
   expire(): void {
     this.#deadline = null;
     const open = this.#open;
@@ -223,6 +260,9 @@ class DelayedProduce implements Expiring {
 class PendingPartition implements CommitWaiter {
   readonly requiredOffset: number;
   isGone = false;
+  /** A sync is waited for. */
+  isUnsynced = false;
+  #isCommitted = false;
   readonly #produce: DelayedProduce;
   readonly #replica: Replica;
   readonly #index: number;
@@ -235,16 +275,36 @@ class PendingPartition implements CommitWaiter {
   }
 
   committed(errorCode: KafkaErrorCode): void {
+    if (this.isGone || this.#isCommitted) return;
+    this.#isCommitted = true;
+    if (errorCode !== KafkaError.NONE || !this.isUnsynced) this.#done(errorCode);
+  }
+
+  synced(): void {
+    this.isUnsynced = false;
+    if (!this.isGone && this.#isCommitted) this.#done(KafkaError.NONE);
+  }
+
+  syncFailed(error: unknown): void {
     if (this.isGone) return;
-    this.isGone = true;
-    this.#produce.partitionDone(this.#index, errorCode);
+    this.#leave();
+    this.#produce.partitionFailed(this.#index, error);
   }
 
   /** What was appended may be committed all the same. */
   expire(): void {
-    if (this.isGone) return;
-    this.isGone = true;
-    this.#replica.commitWaiterGone();
+    if (this.isGone || this.#isCommitted) return;
+    this.#leave();
     this.#produce.partitionDone(this.#index, KafkaError.REQUEST_TIMED_OUT);
+  }
+
+  #leave(): void {
+    this.isGone = true;
+    if (!this.#isCommitted) this.#replica.commitWaiterGone();
+  }
+
+  #done(errorCode: KafkaErrorCode): void {
+    this.isGone = true;
+    this.#produce.partitionDone(this.#index, errorCode);
   }
 }

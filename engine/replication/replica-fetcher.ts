@@ -14,12 +14,23 @@ import type { ReplicationConfig } from './types.js';
 const JOIN_GRACE_MS = 5;
 /** The same for the fetch after one that was given up: a large answer must get through, whatever comes meanwhile. */
 const SECOND_GRACE_MS = 100;
+/** How long the next fetch waits for partitions whose records are on their way to disk, so that they are in it. */
+const SYNC_GRACE_MS = 5;
+/** Slower disks: the leader holds fetches of the others no longer than this, so that those can join soon. */
+const WAIT_BESIDE_SYNCS_MS = 2;
 
 /** One partition of a fetch under way. */
 export interface SentPartition {
   readonly replica: Replica;
   readonly follower: FollowerState;
   readonly fetchOffset: number;
+}
+
+interface Flight {
+  readonly abort: AbortController;
+  readonly sent: ReadonlyMap<Replica, SentPartition>;
+  /** The leader does not hold it for long: nothing is gained by giving it up. */
+  readonly endsSoon: boolean;
 }
 
 export interface FetcherContext {
@@ -48,14 +59,16 @@ export class ReplicaFetcher {
   readonly connection: ReplicaConnection;
   readonly #context: FetcherContext;
   readonly #replicas = new Map<Replica, FollowerState>();
-  #flight: {
-    readonly abort: AbortController;
-    readonly sent: ReadonlyMap<Replica, SentPartition>;
-  } | null = null;
+  #flight: Flight | null = null;
   #cancelWake: (() => void) | null = null;
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #cancelGrace: (() => void) | null = null;
   #hasGivenUp = false;
+  /** Followers that wait for their disk. */
+  readonly #syncing = new Set<FollowerState>();
+  #cancelSyncGrace: (() => void) | null = null;
+  /** Those that wait have been waited for long enough, until none is left. */
+  #isSyncGraceOver = false;
   /** Where the next request begins, so that a full answer does not always leave out the same ones. */
   #rotation = 0;
   #isClosed = false;
@@ -80,11 +93,22 @@ export class ReplicaFetcher {
     this.#replicas.delete(replica);
   }
 
+  /** `follower` is not ready until its log is on disk, which ends soon. */
+  syncStarted(follower: FollowerState): void {
+    this.#syncing.add(follower);
+  }
+
+  syncEnded(follower: FollowerState): void {
+    this.#syncing.delete(follower);
+    this.wake();
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#replicas.clear();
     this.#cancelWake?.();
     this.#cancelGrace?.();
+    this.#cancelSyncGrace?.();
     this.#flight?.abort.abort();
     this.connection.close();
   }
@@ -93,10 +117,10 @@ export class ReplicaFetcher {
   wake(): void {
     if (this.#isClosed) return;
     if (this.#flight === null) {
-      this.#send();
+      this.#next();
       return;
     }
-    if (this.#cancelGrace !== null) return;
+    if (this.#cancelGrace !== null || this.#flight.endsSoon) return;
     const { abort } = this.#flight;
     const graceMs = this.#hasGivenUp ? SECOND_GRACE_MS : JOIN_GRACE_MS;
     this.#cancelGrace = this.#context.timers.after(graceMs, () => {
@@ -124,9 +148,10 @@ export class ReplicaFetcher {
   #send(): void {
     const sent = this.#ready();
     if (sent.size === 0) return;
-    const flight = { abort: new AbortController(), sent };
+    const endsSoon = this.#syncing.size > 0;
+    const flight: Flight = { abort: new AbortController(), sent, endsSoon };
     this.#flight = flight;
-    this.connection.fetch(this.#request(sent), flight.abort.signal).then(
+    this.connection.fetch(this.#request(flight), flight.abort.signal).then(
       (response) => {
         if (this.#flight !== flight) return;
         this.#flight = null;
@@ -146,7 +171,24 @@ export class ReplicaFetcher {
   }
 
   #next(): void {
-    if (!this.#isClosed && this.#flight === null) this.#send();
+    if (!this.#isClosed && this.#flight === null && !this.#waitsForSyncs()) this.#send();
+  }
+
+  /** As a rule a sync takes no longer than it takes to fetch without its partition and to begin again. */
+  #waitsForSyncs(): boolean {
+    if (this.#syncing.size === 0) {
+      this.#cancelSyncGrace?.();
+      this.#cancelSyncGrace = null;
+      this.#isSyncGraceOver = false;
+      return false;
+    }
+    if (this.#isSyncGraceOver) return false;
+    this.#cancelSyncGrace ??= this.#context.timers.after(SYNC_GRACE_MS, () => {
+      this.#cancelSyncGrace = null;
+      this.#isSyncGraceOver = true;
+      this.#next();
+    });
+    return true;
   }
 
   /** What can be fetched now; also sees to it that what cannot is, in time. */
@@ -183,8 +225,9 @@ export class ReplicaFetcher {
     });
   }
 
-  #request(sent: ReadonlyMap<Replica, SentPartition>): FetchRequestInput {
+  #request({ sent, endsSoon }: Flight): FetchRequestInput {
     const { brokerId, brokerEpoch, config } = this.#context;
+    const { replicaFetchWaitMaxMs } = config;
     const topics = new Map<string, TopicRequest>();
     for (const { replica, follower, fetchOffset } of sent.values()) {
       const log = replica.log!;
@@ -205,7 +248,9 @@ export class ReplicaFetcher {
     return {
       replicaId: brokerId,
       replicaState: { replicaId: brokerId, replicaEpoch: brokerEpoch() },
-      maxWaitMs: config.replicaFetchWaitMaxMs,
+      maxWaitMs: endsSoon
+        ? Math.min(WAIT_BESIDE_SYNCS_MS, replicaFetchWaitMaxMs)
+        : replicaFetchWaitMaxMs,
       minBytes: config.replicaFetchMinBytes,
       maxBytes: config.replicaFetchResponseMaxBytes,
       isolationLevel: 0,

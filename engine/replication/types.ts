@@ -78,7 +78,7 @@ export interface ProducePartition {
 export interface ProduceOptions {
   /** 0, 1 or -1 (all in-sync replicas). */
   readonly acks: number;
-  /** How long acks=-1 waits. */
+  /** How long acks=-1 waits for followers. A sync that flush.messages asks for is waited for to its end. */
   readonly timeoutMs: number;
   /** Default `client`, which may not write internal topics. */
   readonly origin?: 'client' | 'coordinator';
@@ -263,7 +263,7 @@ export interface Replicas {
   onLeadership(listener: LeadershipListener): () => void;
   /**
    * Appends to partitions led here. One result for each request, in order; an array at once unless acks=-1 has to
-   * wait for followers. Never rejects.
+   * wait for followers, or acks=1 and -1 for a sync that flush.messages asks for. Never rejects.
    */
   produce(
     requests: readonly ProducePartition[],

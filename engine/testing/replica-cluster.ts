@@ -37,6 +37,7 @@ import type {
 } from '../replication/types.js';
 import { SimulatedClock } from './simulated-clock.js';
 import { SimulatedFileSystem } from './simulated-file-system.js';
+import type { Scheduler } from './simulated-scheduler.js';
 import { SimulatedTimers, settled } from './simulated-timers.js';
 
 /** The logs of one broker on a simulated disk. High watermarks survive its process, as if always saved. */
@@ -115,6 +116,8 @@ export interface ReplicaClusterOptions {
   readonly seed?: number;
   readonly brokers?: number;
   readonly config?: Partial<ReplicationConfig>;
+  /** How long the disk of each broker takes. Default: no time. */
+  readonly disk?: (brokerId: number, cluster: ReplicaCluster) => Scheduler;
 }
 
 const MAX_FETCHES_AN_INSTANT = 2000;
@@ -147,7 +150,11 @@ export class ReplicaCluster {
     this.#config = options.config ?? {};
     this.#seed = options.seed ?? 1;
     for (let id = 1; id <= (options.brokers ?? 3); id += 1) {
-      const fs = new SimulatedFileSystem({ seed: this.#seed * 100 + id, clock: this.clock });
+      const fs = new SimulatedFileSystem({
+        seed: this.#seed * 100 + id,
+        clock: this.clock,
+        ...(options.disk && { scheduler: options.disk(id, this) }),
+      });
       fs.makeDirectory('/data');
       const broker = {
         brokerId: id,
@@ -255,10 +262,19 @@ export class ReplicaCluster {
 
   /** `kill -9`. The controller does not know yet. */
   kill(id: number): void {
+    this.#end(id, (fs) => fs.kill());
+  }
+
+  /** What was not synced may be lost. The controller does not know yet. */
+  powerFail(id: number): void {
+    this.#end(id, (fs) => fs.powerFail());
+  }
+
+  #end(id: number, crash: (fs: SimulatedFileSystem) => SimulatedFileSystem): void {
     const broker = this.broker(id);
     broker.isUp = false;
     const { manager, logs } = broker;
-    logs.fs = logs.fs.kill();
+    logs.fs = crash(logs.fs);
     logs.open.clear();
     void manager.close().catch(() => undefined);
   }
