@@ -187,8 +187,8 @@ const TABLE = new SettingsTable<keyof TopicConfig>('topic', [
     'records',
     long(1),
     INFINITE,
-    'Records appended before the log is synced to disk. Infinity leaves it to the kernel: a crash of the ' +
-      'process loses nothing, a power failure may.',
+    'Records appended before the log is synced to disk; a broker acknowledges the one that reaches this number when ' +
+      'it is there. Infinity leaves it to the kernel: a crash of the process loses nothing, a power failure may.',
   ),
   setting('flush.ms', 'ms', long(0), INFINITE, 'Longest time an appended record stays unsynced.'),
   setting(

@@ -5,7 +5,11 @@ import type { BytesOrText, CompressionType, RecordInput } from '../types.js';
 import { type PartitionSource, partitionKey } from './partition-source.js';
 import { type Partitioner, stickyPartitioner } from './partitioner.js';
 
-/** When a send resolves: `memory`: the record survives the death of the process; `disk`: power loss too. */
+/**
+ * When a send resolves: `memory`: the record survives the death of the process; `disk`: power loss too. A topic's
+ * flush.messages does not change that: it starts syncs beside the sends, and is an acknowledgement's business only where
+ * a broker gives it.
+ */
 export type Durability = 'memory' | 'disk';
 
 export interface ProducerOptions {

@@ -103,6 +103,24 @@ describe('experiments on a cluster', () => {
     expect(crash?.unsyncedRecords).toBeLessThanOrEqual(crash?.acknowledgedRecords ?? 0);
   });
 
+  it('crash: flush=batch leaves nothing that power loss could take', async () => {
+    const { crash } = await run({
+      experiment: 'crash',
+      replicationFactor: 1,
+      acks: 1,
+      flush: 'batch',
+      // More than a page: the page that is looked at may also have the start of the batch that came after the last
+      // acknowledged one, and counts as unwritten with it.
+      recordBytes: 5_000,
+      batchBytes: 5_000,
+    });
+    expect(crash?.acknowledgedRecords).toBeGreaterThan(20);
+    expect(crash?.lostRecords).toBe(0);
+    if (/had not written/.test(crash?.what ?? '')) {
+      expect(crash?.unsyncedRecords).toBeLessThanOrEqual(1);
+    }
+  });
+
   it('recovery: says how much log there was and how long it took', async () => {
     const { recovery } = await run({ experiment: 'recovery', replicationFactor: 1 });
     expect(recovery?.clean).toBe(false);
