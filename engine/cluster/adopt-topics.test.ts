@@ -69,8 +69,8 @@ describe("a stopped Kafka's data directory", () => {
       transactionTimeoutMs: 1000,
     });
     expect(errorCode).toBe(0);
-    // Kafka's producers 0 and 1 are remembered in the logs.
-    expect(Number(producerId)).toBeGreaterThanOrEqual(2);
+    // Kafka's producers 0 and 1 wrote in the logs, and are forgotten a day later: nobody gets an id of their block.
+    expect(Number(producerId)).toBeGreaterThanOrEqual(1000);
   });
 
   it('has its groups with what they committed', async () => {

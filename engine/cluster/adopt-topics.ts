@@ -60,7 +60,7 @@ export function findTopics(
     const config = name === OFFSETS_TOPIC ? offsetsTopicConfig : overrides;
     return { name, topicId: id, config, leaderEpochs };
   });
-  return { topics, nextProducerId: lastProducerId + 1 };
+  return { topics, nextProducerId: afterBlockOf(lastProducerId) };
 }
 
 /** Makes them the cluster's, all on one broker, unless it has a history. Says whether it did. */
@@ -96,4 +96,15 @@ function refused(directory: string, topic: string, partition: number, why: strin
     `${directory} is to be taken over, but of topic ${topic} partition ${partition} is ${why}`,
     { details: { directory, topic, partition } },
   );
+}
+
+/** Kafka hands ids out in blocks of a thousand. */
+const PRODUCER_ID_BLOCK = 1000;
+
+/**
+ * Behind the block of the highest id that is remembered: producers that were idle for producer.id.expiration.ms are
+ * forgotten, and may still be there.
+ */
+function afterBlockOf(producerId: number): number {
+  return (Math.floor(Math.max(0, producerId) / PRODUCER_ID_BLOCK) + 1) * PRODUCER_ID_BLOCK;
 }
