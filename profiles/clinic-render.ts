@@ -57,9 +57,10 @@ const LEAST_OWN_SHARE = 0.2;
 const DOCTOR_SAMPLES_PER_SECOND = 100;
 /** Of the operations that async_hooks counted. */
 const LEAST_TRACED_SHARE = 0.8;
-/** Each group of asynchronous operations in the data of bubbleprof's page; the root is one. */
-const BUBBLE = '"aggregateId":';
-const LEAST_BUBBLES = 5;
+/** The collector's own are counted, too, and rightly not shown: up to a third. */
+const LEAST_SHOWN_SHARE = 0.5;
+/** Each asynchronous operation in the data of bubbleprof's page. */
+const OPERATION = '"asyncId":';
 /** Bubbleprof holds all of it in memory, several times over. */
 const MOST_TRACE_BYTES = 150 * 1024 * 1024;
 
@@ -189,15 +190,48 @@ async function bubbleprofProblem(): Promise<string | null> {
     return `bubbleprof collected ${(bytes / 1e6).toFixed(0)} MB, more than it can hold: measure for less time (--seconds)`;
   }
   const traced = await countLines(trace, /"ph":"b","cat":"[^"]*","name":"\w+(?<!_CALLBACK)"/g);
-  const { kinds } = JSON.parse(
-    readFileSync(join(directory, AGENT_FILES.async), 'utf8'),
-  ) as AsyncReport;
-  const started = kinds.reduce((sum, kind) => sum + kind.started, 0);
+  const started = startedOperations();
   if (traced < started * LEAST_TRACED_SHARE) {
     return `Node's trace has ${traced} of ${started} asynchronous operations: it drops what comes faster than it can be written`;
   }
+  await completeStacks(stacks);
   const own = await countLines(stacks, new RegExp(basename(order.root), 'g'));
   return own === 0 ? 'no stack of an asynchronous operation has a function of the program' : null;
+}
+
+function startedOperations(): number {
+  const report = JSON.parse(
+    readFileSync(join(directory, AGENT_FILES.async), 'utf8'),
+  ) as AsyncReport;
+  return report.kinds.reduce((sum, kind) => sum + kind.started, 0);
+}
+
+/**
+ * Bubbleprof leaves out operations without a stack, and with them all that they led to. A process that was forked has
+ * its channel from before any collector was loaded, and most of what it does follows from that: what came before the
+ * first stack gets an empty one.
+ */
+async function completeStacks(file: string): Promise<void> {
+  type Coder = new () => NodeJS.ReadWriteStream;
+  const Decoder = load('@clinic/bubbleprof/format/stack-trace-decoder.js') as Coder;
+  const Encoder = load('@clinic/bubbleprof/format/stack-trace-encoder.js') as Coder;
+  const known = createReadStream(file).pipe(new Decoder());
+  let first = Number.POSITIVE_INFINITY;
+  for await (const stack of known) {
+    first = Math.min(first, (stack as unknown as { asyncId: number }).asyncId);
+  }
+  if (first === Number.POSITIVE_INFINITY) return;
+  const encoder = new Encoder();
+  const early: Buffer[] = [];
+  encoder.on('data', (bytes: Buffer) => early.push(bytes));
+  for (let asyncId = 1; asyncId < first; asyncId += 1) {
+    encoder.write({ asyncId, frames: [] } as unknown as string);
+  }
+  await new Promise<void>((resolve) => {
+    encoder.on('end', () => resolve());
+    encoder.end();
+  });
+  writeFileSync(file, Buffer.concat([...early, readFileSync(file)]));
 }
 
 /** Puts Node's trace where clinic looks for it. */
@@ -231,9 +265,13 @@ async function visualize(module: string, data: string): Promise<string | null> {
   });
   if (warning !== null) return warning;
   const page = readFileSync(draft, 'utf8');
-  if (kind === 'bubbleprof' && countOf(page, BUBBLE) < LEAST_BUBBLES) {
-    rmSync(draft);
-    return "bubbleprof's page has no group of operations on it";
+  if (kind === 'bubbleprof') {
+    const shown = countOf(page, OPERATION);
+    const started = startedOperations();
+    if (shown < started * LEAST_SHOWN_SHARE) {
+      rmSync(draft);
+      return `bubbleprof's page has ${shown} of ${started} asynchronous operations`;
+    }
   }
   writeFileSync(draft, offlinePage(page, kind));
   renameSync(draft, html);

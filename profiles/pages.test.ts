@@ -30,7 +30,7 @@ const SHOWN: Readonly<Record<Tool, Readonly<Record<ProfileKind, RegExp>>>> = {
     flame: /hottest frame, of \d{2,}/,
     heap: /biggest allocation, of \d+/,
     doctor: /Event Loop Delay\s*ms\n[:.]\d+/,
-    bubbleprof: /calls to [\d,]+ async resources/,
+    bubbleprof: /calls to \d+,\d+ async resources/,
   },
 };
 
