@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -39,7 +39,11 @@ function run(args: readonly string[]): Promise<{ status: number; out: string; er
 }
 
 // It reads the servers' use of the machine from /proc.
-describe.runIf(process.platform === 'linux')('servers beside varve', () => {
+/** Its client libraries have a lock file of their own: `npm ci --prefix benchmarks/peers`. */
+const isInstalled = existsSync(join(import.meta.dirname, 'peers', 'node_modules', 'redis'));
+const canRun = process.platform === 'linux' && isInstalled;
+
+describe.runIf(canRun)('servers beside varve (needs npm ci --prefix benchmarks/peers)', () => {
   // Kafka takes seconds to start and is fetched first: `npm run bench:servers` runs it.
   test('a tiny run: each installed server does all, others are named, nothing is left', async () => {
     const args = ['--rounds', '1', '--scale', '0.01', '--json', '--directory', directory];

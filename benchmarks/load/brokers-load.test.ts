@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Broker, Cluster, Credentials, scramCredential } from '../../engine/index.js';
+import { isAlive } from '../../engine/testing/is-alive.js';
 import type { Cell } from '../model/knobs.js';
 import { LoadProcess } from './load-process.js';
 import { createTopic, measureTogether, planOf, readTopic, scheduleOf } from './load-tests.js';
@@ -284,15 +285,6 @@ describe('what goes wrong', () => {
     await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 test('when a leader is killed the load goes on with the next, and nothing acknowledged is lost', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'varve-load-cluster-'));

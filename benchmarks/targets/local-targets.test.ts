@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isAlive } from '../../engine/testing/is-alive.js';
 import { cellOf } from '../model/knobs.js';
 import { findTarget } from './index.js';
 import { kafkaMissing } from './kafka-jars-cached.js';
@@ -31,15 +32,6 @@ afterEach(async () => {
   open = null;
   rmSync(directory, { recursive: true, force: true });
 });
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** Directories with data of the topic, wherever they are below. */
 function directoriesOf(topic: string, below = directory): string[] {
@@ -123,7 +115,7 @@ describe.each(TARGETS)('$name', ({ name, isHere, supervisor }) => {
       const stop = new AbortController();
       const options = { cell: cellOf({}), directory, signal: stop.signal };
       const opening = findTarget(name).open(options);
-      setTimeout(() => stop.abort(), 300);
+      setTimeout(() => stop.abort(), 30);
       await expect(opening).rejects.toMatchObject({ code: 'INTERRUPTED' });
     },
     60_000,

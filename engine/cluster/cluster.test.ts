@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isAlive } from '../testing/is-alive.js';
 import { RawClient } from '../testing/raw-client.js';
 import { TcpProxy } from '../testing/tcp-proxy.js';
 import { Cluster, type ClusterEvent, type ClusterOptions } from './cluster.js';
@@ -47,15 +48,6 @@ const inSync = (cluster: Cluster, count: number) =>
 function logBytes(brokerId: number): Buffer {
   const path = join(directory, `broker-${brokerId}`, 'a-0', '00000000000000000000.log');
   return readFileSync(path);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const pidsOf = (cluster: Cluster) => cluster.status().brokers.map(({ pid }) => pid as number);

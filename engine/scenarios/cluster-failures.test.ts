@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cluster } from '../cluster/index.js';
+import { isAlive } from '../testing/is-alive.js';
 import { RawClient } from '../testing/raw-client.js';
 
 const SUPERVISOR = resolve('dist/engine/scenarios/cluster-supervisor.js');
@@ -21,15 +22,6 @@ afterEach(async () => {
   for (const each of open.splice(0)) await each.close();
   rmSync(directory, { recursive: true, force: true });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 async function until(isSo: () => boolean, waitMs: number): Promise<void> {
   const endMs = performance.now() + waitMs;
