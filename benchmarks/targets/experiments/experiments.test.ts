@@ -27,13 +27,14 @@ afterAll(async () => {
 /** One experiment under a load of one producer, as the suite runs it. */
 async function runOne(knobs: Partial<Cell>): Promise<CellRun> {
   topics += 1;
+  const { rate = 1_000_000 } = knobs;
   return runCell(
     target,
     {
       cell: cellOf({
         recordBytes: 100,
         batchBytes: 1_000,
-        rate: 1_000_000,
+        rate,
         consumers: 0,
         ...knobs,
       }),
@@ -41,7 +42,7 @@ async function runOne(knobs: Partial<Cell>): Promise<CellRun> {
       payload: { file: null, seed: 1, spread: 'exact', compressibility: null },
       warmupSeconds: 0.2,
       measureSeconds: 1,
-      rateBytesPerSecond: 1_000_000,
+      rateBytesPerSecond: typeof rate === 'number' ? rate : null,
       repeat: 0,
       order: 0,
     },
@@ -68,7 +69,9 @@ describe('experiments on a cluster', () => {
     const knobs = { replicationFactor: 1, inFlight: 1 } as const;
     const each = await runOne({ ...knobs, flush: 'batch' });
     const few = await runOne({ ...knobs, flush: 'os' });
-    expect(each.syncs).toBeGreaterThan(2);
+    // One request at a time: each answer has waited for a sync of its own. The window's ends may cut some off.
+    expect(each.produced.requests).toBeGreaterThan(10);
+    expect(each.syncs).toBeGreaterThan(each.produced.requests * 0.9);
     expect(few.syncs).not.toBeNull();
     expect(few.syncs).toBeLessThan(each.syncs ?? 0);
   });
@@ -104,21 +107,25 @@ describe('experiments on a cluster', () => {
   });
 
   it('crash: flush=batch leaves nothing that power loss could take', async () => {
-    const { crash } = await run({
-      experiment: 'crash',
-      replicationFactor: 1,
-      acks: 1,
-      flush: 'batch',
-      // More than a page: the page that is looked at may also have the start of the batch that came after the last
-      // acknowledged one, and counts as unwritten with it.
-      recordBytes: 5_000,
-      batchBytes: 5_000,
-    });
-    expect(crash?.acknowledgedRecords).toBeGreaterThan(20);
-    expect(crash?.lostRecords).toBe(0);
-    if (/had not written/.test(crash?.what ?? '')) {
-      expect(crash?.unsyncedRecords).toBeLessThanOrEqual(1);
+    // A kill between an append and the end of its sync leaves the newest pages unwritten, and as the kernel's pages may
+    // be large, what was synced before and lies in the same one counts with them. Most kills come at other times.
+    let unsynced: number | null = null;
+    for (let attempt = 0; attempt < 8 && unsynced !== 0; attempt += 1) {
+      const { crash } = await run({
+        experiment: 'crash',
+        replicationFactor: 1,
+        acks: 1,
+        flush: 'batch',
+        inFlight: 1,
+        rate: 200_000,
+      });
+      expect(crash?.acknowledgedRecords).toBeGreaterThan(20);
+      expect(crash?.lostRecords).toBe(0);
+      // Checkpoints are too old to tell.
+      if (!/had not written/.test(crash?.what ?? '')) return;
+      unsynced = crash?.unsyncedRecords ?? null;
     }
+    expect(unsynced).toBe(0);
   });
 
   it('recovery: says how much log there was and how long it took', async () => {
