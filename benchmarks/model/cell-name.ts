@@ -1,4 +1,5 @@
 import { type Cell, cellOf, KNOB_NAMES, type KnobName } from './knobs.js';
+import { bytesText } from './text.js';
 
 const DEFAULTS = cellOf({});
 
@@ -54,16 +55,4 @@ const TEXTS: { readonly [N in KnobName]?: (value: Cell[N]) => string } = {
 export function knobText<N extends KnobName>(name: N, value: Cell[N]): string {
   const text = TEXTS[name] as ((value: Cell[N]) => string) | undefined;
   return text === undefined ? String(value) : text(value);
-}
-
-/** 16384 -> 16 KiB; what is no whole number of a unit keeps one decimal. */
-export function bytesText(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${Number.isInteger(value) ? value : value.toFixed(1)} ${units[unit]}`;
 }

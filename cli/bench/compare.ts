@@ -2,12 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { compareResults, compareWithin } from '../../benchmarks/compare/compare.js';
 import type { CellComparison, Comparison } from '../../benchmarks/compare/comparison.js';
 import { metricOf } from '../../benchmarks/compare/metrics.js';
+import { renderComparison } from '../../benchmarks/compare/render.js';
 import { readClientScript } from '../../benchmarks/report/client-script.js';
-import { renderComparison } from '../../benchmarks/report/compare-html.js';
+import { renderComparison as renderComparisonPage } from '../../benchmarks/report/compare-html.js';
 import { readResult } from '../../benchmarks/run/result-file.js';
 import { colors } from '../colors.js';
 import { EXIT, UsageError } from '../run-program.js';
-import { printTable } from '../table.js';
 
 export interface CompareFlags {
   readonly targets?: readonly [string, string];
@@ -29,7 +29,7 @@ export async function compareFiles(
   }
   if (flags.report !== undefined) {
     const clientScript = readClientScript('page-client');
-    writeFileSync(flags.report, renderComparison(comparison, { clientScript }));
+    writeFileSync(flags.report, renderComparisonPage(comparison, { clientScript }));
   }
   if (flags.json) process.stdout.write(`${JSON.stringify(comparison, null, 1)}\n`);
   else if (flags.markdown) process.stdout.write(markdownOf(comparison));
@@ -55,9 +55,8 @@ function comparisonOf(a: string, b: string | undefined, { targets }: CompareFlag
 const HEAD = ['CELL', 'WHAT', 'A', 'B', 'B / A', '95 %', 'VERDICT'];
 
 export function printComparison(comparison: Comparison): void {
-  printTable(HEAD, rowsOf(comparison, true), ['A', 'B', 'B / A', '95 %']);
-  for (const note of comparison.notes) process.stdout.write(`note: ${note}\n`);
-  process.stdout.write(`${comparison.test}\n${colors.bold(comparison.overall.text)}\n`);
+  const text = renderComparison(comparison, { color: colors.isColorSupported });
+  process.stdout.write(`${text}\n`);
 }
 
 function markdownOf(comparison: Comparison): string {
@@ -66,7 +65,7 @@ function markdownOf(comparison: Comparison): string {
     `**${comparison.overall.text}**\n\n` +
     line(HEAD.map((title) => title.toLowerCase())) +
     line(HEAD.map(() => '---')) +
-    rowsOf(comparison, false)
+    rowsOf(comparison)
       .map((row) => line(row.map((cell) => cell.replaceAll('|', '\\|'))))
       .join('') +
     comparison.notes.map((note) => `\n- ${note}`).join('') +
@@ -74,9 +73,9 @@ function markdownOf(comparison: Comparison): string {
   );
 }
 
-function rowsOf({ cells }: Comparison, isColored: boolean): string[][] {
+function rowsOf({ cells }: Comparison): string[][] {
   return cells.flatMap((cell) =>
-    cell.failure === null ? metricRows(cell, isColored) : [failedRow(cell, cell.failure)],
+    cell.failure === null ? metricRows(cell) : [failedRow(cell, cell.failure)],
   );
 }
 
@@ -84,7 +83,7 @@ function failedRow({ id }: CellComparison, failure: string): string[] {
   return [id, failure, '', '', '', '', 'cannot tell'];
 }
 
-function metricRows({ id, metrics }: CellComparison, isColored: boolean): string[][] {
+function metricRows({ id, metrics }: CellComparison): string[][] {
   return metrics.map((one, at) => {
     const format = metricOf(one.metric).text;
     const percent = (ratio: number | null): string =>
@@ -96,13 +95,7 @@ function metricRows({ id, metrics }: CellComparison, isColored: boolean): string
       format(one.b.median),
       percent(one.ratio),
       one.low === null || one.high === null ? '-' : `${percent(one.low)} to ${percent(one.high)}`,
-      isColored ? painted(one.verdict) : one.verdict,
+      one.verdict,
     ];
   });
-}
-
-function painted(verdict: string): string {
-  if (verdict === 'better') return colors.green(verdict);
-  if (verdict === 'worse') return colors.red(verdict);
-  return colors.dim(verdict);
 }
