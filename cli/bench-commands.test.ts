@@ -1,14 +1,10 @@
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readResult } from '../benchmarks/run/result-file.js';
+import { processesMarked, runCommand as varve } from '../benchmarks/run/testing/bench-command.js';
 import { Broker, Credentials, scramCredential } from '../engine/index.js';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const main = join(root, 'dist/cli/main.js');
 
 let work: string;
 beforeEach(() => {
@@ -16,60 +12,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(work, { recursive: true, force: true }));
 
-interface Run {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  /** In the environment of all its processes. */
-  readonly mark: string;
-  /** Its processes that were still there when it had ended. */
-  readonly left: readonly string[];
-}
-
-interface RunOptions {
-  readonly env?: Readonly<Record<string, string>>;
-  /** Once this is in its error output: do that to it. */
-  readonly when?: { readonly text: string; readonly act: (pid: number) => void };
-}
-
-/** Runs the command with data below `work`, which is looked at afterwards. */
-function varve(args: readonly string[], { env = {}, when }: RunOptions = {}): Promise<Run> {
-  const mark = `VARVE_TEST_MARK_${process.pid}_${Math.random().toString(36).slice(2)}`;
-  const child = spawn(process.execPath, [main, ...args], {
-    env: { ...process.env, ...env, VARVE_MARK: mark },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [stdout, stderr] = ['', ''];
-  let acted = false;
-  child.stdout.on('data', (data) => {
-    stdout += String(data);
-  });
-  child.stderr.on('data', (data) => {
-    stderr += String(data);
-    if (when === undefined || acted || !stderr.includes(when.text)) return;
-    acted = true;
-    when.act(child.pid ?? -1);
-  });
-  return new Promise((resolve) => {
-    child.once('close', (status) => resolve({ status, stdout, stderr, mark, left: marked(mark) }));
-  });
-}
-
-/** Command lines of processes whose environment has the mark: what a run has left behind. */
-function marked(mark: string): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        const environment = readFileSync(`/proc/${pid}/environ`, 'latin1');
-        if (!environment.includes(mark)) return [];
-        return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')];
-      } catch {
-        // It ended meanwhile, or is somebody else's.
-        return [];
-      }
-    });
-}
+const marked = (mark: string): string[] =>
+  processesMarked(mark).map(({ commandLine }) => commandLine);
 
 const tiny = (...more: string[]): string[] => [
   'bench',

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BenchError } from '../model/bench-error.js';
+import { diskFull } from '../model/disk-full.js';
 import type { Codec } from '../model/knobs.js';
 import type { Batch } from './batch.js';
 import { NS_PER_MS, NS_PER_SECOND, nowNs } from './clock.js';
@@ -157,9 +158,7 @@ const ACKNOWLEDGED: readonly Outcome[] = [Outcome.ACKNOWLEDGED];
 
 function failure(error: unknown): BenchError {
   if (isVarveError(error, 'DISK_FULL')) {
-    return new BenchError('DISK_FULL', `${error.message}; give the suite a disk with more room`, {
-      cause: error,
-    });
+    return diskFull(error.message, error);
   }
   const message = error instanceof Error ? error.message : String(error);
   return new BenchError('LOAD_FAILED', `the engine: ${message}`, { cause: error });

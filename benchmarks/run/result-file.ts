@@ -13,6 +13,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { packageRoot } from '../environment.js';
 import { BenchError } from '../model/bench-error.js';
+import { isDiskFull } from '../model/disk-full.js';
 import {
   type CellRun,
   cellRunSchema,
@@ -47,8 +48,13 @@ export function writeResult(result: RunResult, path: string): void {
     return;
   }
   // Whole or not at all: a half-written result must not be taken for one.
-  writeFileSync(`${path}.tmp`, text);
-  renameSync(`${path}.tmp`, path);
+  try {
+    writeFileSync(`${path}.tmp`, text);
+    renameSync(`${path}.tmp`, path);
+  } catch (error) {
+    rmSync(`${path}.tmp`, { force: true });
+    throw notWritten(path, error);
+  }
 }
 
 /** Reads a result, checked field by field: a wrong file is refused with its first wrong field. */
@@ -136,6 +142,7 @@ export function listResults(directory: string): ResultListing[] {
  */
 export class Journal {
   readonly path: string;
+  #hasRuns = false;
 
   constructor(resultPath: string) {
     this.path = `${resultPath}.journal`;
@@ -143,16 +150,43 @@ export class Journal {
 
   begin(skeleton: RunResult): void {
     mkdirSync(dirname(this.path), { recursive: true });
-    writeFileSync(this.path, `${JSON.stringify(skeleton)}\n`);
+    this.#write(() => writeFileSync(this.path, `${JSON.stringify(skeleton)}\n`));
   }
 
   add(id: string, run: CellRun): void {
-    appendFileSync(this.path, `${JSON.stringify({ id, run })}\n`);
+    this.#write(() => appendFileSync(this.path, `${JSON.stringify({ id, run })}\n`));
+    this.#hasRuns = true;
+  }
+
+  /** There is something in it to go on from. */
+  get hasRuns(): boolean {
+    return this.#hasRuns;
+  }
+
+  #write(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      throw notWritten(this.path, error);
+    }
   }
 
   remove(): void {
     rmSync(this.path, { force: true });
   }
+}
+
+/** Results may be on another disk than the data that is measured. */
+function notWritten(path: string, cause: unknown): unknown {
+  if (!isDiskFull(cause)) return cause;
+  const text = `the disk of results is full: ${path} was not written (${(cause as Error).message})`;
+  return new BenchError(
+    'DISK_FULL',
+    `${text}. Make room there, or write elsewhere with --out FILE`,
+    {
+      cause,
+    },
+  );
 }
 
 const journalLineSchema = z.object({ id: z.string(), run: cellRunSchema });

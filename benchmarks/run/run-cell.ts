@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LoadConnection, LoadPlan, LoadResult, PayloadPlan, Schedule } from '../load/plan.js';
-import { BenchError } from '../model/bench-error.js';
+import { BenchError, isBenchError } from '../model/bench-error.js';
 import type { Cell } from '../model/knobs.js';
 import type { CellRun } from '../model/result.js';
 import type { DisturbanceOutcome, OpenTarget, PreparedTopic, Usage } from '../targets/target.js';
@@ -46,12 +46,40 @@ export async function runCell(
 ): Promise<CellRun> {
   const prepared = await target.prepare(request.cell, request.topic);
   const loads = new LoadGroup();
+  let run: CellRun;
   try {
     options.signal.throwIfAborted();
-    return await limited(measure(prepared, loads, request, options), request, options.signal);
-  } finally {
+    const measured = unlessBroken(prepared, measure(prepared, loads, request, options));
+    run = await limited(measured, request, options.signal);
+  } catch (error) {
     await loads.kill();
+    throw await removedAfter(error, prepared);
+  }
+  await loads.kill();
+  await prepared.remove();
+  return run;
+}
+
+/** Load would wait for what broke, or go on beside it and look well. */
+async function unlessBroken<T>({ broken }: PreparedTopic, work: Promise<T>): Promise<T> {
+  if (broken === null) return work;
+  const failed = broken.then((error): never => {
+    throw error;
+  });
+  work.catch(() => {});
+  return Promise.race([failed, work]);
+}
+
+/** Why the run failed is the news, not that its topic cannot be removed either; who has to remove it is told. */
+async function removedAfter(error: unknown, prepared: PreparedTopic): Promise<unknown> {
+  try {
     await prepared.remove();
+    return error;
+  } catch (second) {
+    if (!isBenchError(error)) return error;
+    const why = second instanceof Error ? second.message : String(second);
+    const text = `${error.message}; its topic ${prepared.topic} could not be removed: ${why}`;
+    return new BenchError(error.code, text, { cause: error });
   }
 }
 

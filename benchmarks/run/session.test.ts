@@ -8,7 +8,7 @@ import type { LoadPlan, LoadResult } from '../load/plan.js';
 import { BenchError } from '../model/bench-error.js';
 import { cellOf } from '../model/knobs.js';
 import { crossAxes } from '../model/matrix.js';
-import type { OpenTarget, Target } from '../targets/target.js';
+import type { OpenTarget, PreparedTopic, Target } from '../targets/target.js';
 import type { RunEvent } from './events.js';
 import type { LoadHandle, StartLoad } from './load-group.js';
 import { Journal, readPartial, readResult, resultJsonSchema, writeResult } from './result-file.js';
@@ -29,6 +29,7 @@ class FakeTarget implements Target {
   prepared: string[] = [];
   removed: string[] = [];
   isUsable = true;
+  broken: PreparedTopic['broken'] = null;
   onPrepare: (topic: string) => void = () => {};
 
   normal = (cell: Parameters<Target['normal']>[0]) => cell;
@@ -54,6 +55,7 @@ class FakeTarget implements Target {
             stop: async () => ({ processes: [], machine: null, syncs: null }),
           }),
           disturb: null,
+          broken: this.broken,
           remove: async () => {
             this.removed.push(topic);
           },
@@ -257,6 +259,25 @@ describe('a session', () => {
     const result = await runSession(request({ cells, repeats: 5 }), parts(target, { startLoad }));
     expect(result.cells[0]?.runs).toHaveLength(4);
     expect([target.opened, target.closed]).toEqual([2, 2]);
+  });
+
+  test('what breaks beside the load ends the run at once, though the load goes on', async () => {
+    const target = new FakeTarget();
+    target.broken = Promise.resolve(new BenchError('TARGET_FAILED', 'broker 1 ended by SIGKILL'));
+    const cells = [cellOf({ consumers: 0 })];
+    const startedMs = performance.now();
+    const result = await runSession(
+      request({ cells, repeats: 1, measureSeconds: 30 }),
+      parts(target),
+    );
+    expect(performance.now() - startedMs).toBeLessThan(15_000);
+    expect(result.status).toBe('failed');
+    expect(result.cells[0]?.failure).toEqual({
+      code: 'TARGET_FAILED',
+      message: 'broker 1 ended by SIGKILL',
+    });
+    expect(target.removed).toEqual(target.prepared);
+    expect(readdirSync(directory)).toEqual([]);
   });
 
   test('a target that is not there ends the run at once', async () => {

@@ -3,6 +3,7 @@ import { summarizeCell } from '../explain/summarize.js';
 import type { PayloadPlan } from '../load/plan.js';
 import { BenchError, isBenchError } from '../model/bench-error.js';
 import { cellId } from '../model/cell-name.js';
+import { diskFull, isDiskFull } from '../model/disk-full.js';
 import type { Cell } from '../model/knobs.js';
 import { axesOf, labelAmong, refusalOf } from '../model/matrix.js';
 import {
@@ -170,7 +171,7 @@ class Session {
       await this.#runAll();
       this.#after = await this.#calibrate('calibrating once more');
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!signal.aborted) throw orDiskFull(error);
       ending = { status: 'partial', reason: 'interrupted' };
     } finally {
       // Whatever ended it, nothing is left running and nothing on disk.
@@ -243,12 +244,9 @@ class Session {
       repeat,
       remainingSeconds: this.#secondsFor(this.#runs.length - at),
     });
+    let run: CellRun;
     try {
-      const run = await this.#measure(cell, at, repeat);
-      result.runs.push(run);
-      result.runs.sort((left, right) => left.repeat - right.repeat);
-      this.#parts.journal?.add(id, run);
-      onEvent({ type: 'measured', id, run });
+      run = await this.#measure(cell, at, repeat);
     } catch (error) {
       if (signal.aborted) throw error;
       const failure = failureOf(error);
@@ -260,7 +258,12 @@ class Session {
       // The first run of all, and the target is not there or does not let us in: the others would not be either.
       const isFirst = this.#results.every(({ runs }) => runs.length === 0);
       if (isFirst && HOPELESS.has(failure.code)) throw error;
+      return;
     }
+    result.runs.push(run);
+    result.runs.sort((left, right) => left.repeat - right.repeat);
+    this.#parts.journal?.add(id, run);
+    onEvent({ type: 'measured', id, run });
   }
 
   async #measure(cell: Cell, order: number, repeat: number): Promise<CellRun> {
@@ -378,13 +381,20 @@ const HOPELESS: ReadonlySet<string> = new Set([
   'INVALID_KNOB',
 ]);
 
-function failureOf(error: unknown): { code: string; message: string } {
+function failureOf(thrown: unknown): { code: string; message: string } {
+  const error = orDiskFull(thrown);
   if (isBenchError(error)) return { code: error.code, message: error.message };
   if (error instanceof Error) {
     const code = 'code' in error && typeof error.code === 'string' ? error.code : 'TARGET_FAILED';
     return { code, message: error.message };
   }
   return { code: 'TARGET_FAILED', message: String(error) };
+}
+
+/** What the system says of a full disk, with what to do about it. */
+function orDiskFull(error: unknown): unknown {
+  if (isBenchError(error) || !isDiskFull(error)) return error;
+  return diskFull((error as Error).message, error);
 }
 
 function describePayload({ file, spread, compressibility }: PayloadPlan): string {

@@ -19,7 +19,14 @@ export interface ToSupervisor {
 export type FromSupervisor =
   | { readonly kind: 'ready'; readonly addresses: readonly string[] }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
-  /** A broker's process; null: it has ended. */
-  | { readonly kind: 'process'; readonly brokerId: number; readonly pid: number | null }
+  /** A broker's process; null: it has ended, and how: `by SIGKILL`. */
+  | {
+      readonly kind: 'process';
+      readonly brokerId: number;
+      readonly pid: number | null;
+      readonly how?: string;
+    }
+  /** A broker, or null for the controller, cannot go on with a log: what it says. */
+  | { readonly kind: 'log-failed'; readonly brokerId: number | null; readonly message: string }
   /** Null: done. */
   | { readonly kind: 'done'; readonly id: number; readonly problem: string | null };

@@ -1,5 +1,6 @@
 import { Cluster, isVarveError } from '../../engine/index.js';
 import { programPath } from '../program-path.js';
+import { endingOf } from './breakage.js';
 import type {
   FromSupervisor,
   SupervisorOptions,
@@ -27,9 +28,17 @@ const starting = Cluster.start({
     if (event.kind === 'broker-started') {
       tell({ kind: 'process', brokerId: event.brokerId, pid: event.pid });
     } else if (event.kind === 'broker-exited') {
-      tell({ kind: 'process', brokerId: event.brokerId, pid: null });
+      const how = endingOf(event.code, event.signal);
+      tell({ kind: 'process', brokerId: event.brokerId, pid: null, how });
     } else if (event.kind === 'broker-problem') {
       console.error(`broker ${event.brokerId}: ${messageOf(event.cause)}`);
+    } else if (event.kind === 'broker-event' && event.event.kind === 'offline') {
+      const { topic, partition, cause } = event.event;
+      const message = `broker ${event.brokerId} gives up partition ${topic}-${partition}: ${cause}`;
+      tell({ kind: 'log-failed', brokerId: event.brokerId, message });
+    } else if (event.kind === 'failed') {
+      const message = `the controller cannot go on: ${messageOf(event.cause)}`;
+      tell({ kind: 'log-failed', brokerId: null, message });
     }
   },
 });

@@ -48,6 +48,7 @@ export const engineTarget: Target = {
           },
           disturb:
             cell.experiment === 'load' ? null : engineExperiment({ cell, config, directory: data }),
+          broken: null,
           async remove() {
             rmSync(data, { recursive: true, force: true });
           },

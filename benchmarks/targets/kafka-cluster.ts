@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { diskFull, isDiskFull } from '../model/disk-full.js';
+import { Breakage, endedByItself } from './breakage.js';
 import { ClusterAdmin } from './cluster-admin.js';
-import { diskFull, isDiskFull } from './errors.js';
 import { freePorts } from './free-ports.js';
 import type { KafkaJars } from './kafka-jars.js';
 import {
@@ -44,6 +45,7 @@ export class KafkaCluster implements LocalBrokers {
   readonly #brokers: readonly KafkaNode[];
   readonly #controller: KafkaNode | null;
   readonly #words: LastWords;
+  readonly #breakage = new Breakage();
   readonly #admin: ClusterAdmin;
   #startedAtMs = 0;
   #isClosing = false;
@@ -63,6 +65,10 @@ export class KafkaCluster implements LocalBrokers {
         jvm,
         home: join(directory, `node-${id}`),
         words: this.#words,
+        onEndedByItself: (pid, how) => {
+          const who = id === CONTROLLER_ID ? 'the controller' : `broker ${id}`;
+          this.#breakage.report(endedByItself(`${who} (process ${pid})`, how, this.#words.text));
+        },
         settings: {
           'controller.quorum.voters': `${controllerId}@127.0.0.1:${controllerPort}`,
           'controller.listener.names': 'CONTROLLER',
@@ -175,6 +181,10 @@ export class KafkaCluster implements LocalBrokers {
         throw new BenchError('INTERRUPTED', 'Kafka was stopped while it started');
       await sleep(LOOK_EVERY_MS);
     }
+  }
+
+  get broken(): Promise<BenchError> {
+    return this.#breakage.first;
   }
 
   syncs(): null {

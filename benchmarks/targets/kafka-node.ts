@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { endingOf } from './breakage.js';
 import type { KafkaJars } from './kafka-jars.js';
 import type { LastWords } from './last-words.js';
 import { BenchError } from './target.js';
@@ -34,6 +35,8 @@ export interface KafkaNodeOptions {
   readonly jvm: readonly string[];
   readonly settings: KafkaSettings;
   readonly words: LastWords;
+  /** Its process has ended, and neither `kill` nor `stop` was called. */
+  readonly onEndedByItself: (pid: number | undefined, how: string) => void;
 }
 
 /** Makes the data directories of nodes that have none yet. @throws BenchError TARGET_FAILED with what Kafka says */
@@ -69,6 +72,7 @@ export class KafkaNode {
   readonly #file: string;
   #child: ChildProcess | null = null;
   #exited: Promise<void> = Promise.resolve();
+  #isAsked = false;
 
   constructor(options: KafkaNodeOptions) {
     this.id = options.id;
@@ -108,18 +112,21 @@ export class KafkaNode {
     );
     words.listenTo(child.stderr);
     this.#child = child;
+    this.#isAsked = false;
     this.#exited = new Promise((resolve) => {
-      const over = (): void => {
+      const over = (how: string): void => {
         this.#child = null;
+        if (!this.#isAsked) this.#options.onEndedByItself(child.pid, how);
         resolve();
       };
-      child.once('exit', over);
-      child.once('error', over);
+      child.once('exit', (code, signal) => over(endingOf(code, signal)));
+      child.once('error', ({ message }) => over(`with ${message}`));
     });
   }
 
   /** SIGKILL. Resolves when the process is gone. */
   async kill(): Promise<void> {
+    this.#isAsked = true;
     this.#child?.kill('SIGKILL');
     await this.#exited;
   }
@@ -127,6 +134,7 @@ export class KafkaNode {
   /** SIGTERM, as its users stop it; SIGKILL when that takes too long. Resolves when the process is gone. */
   async stop(): Promise<void> {
     const child = this.#child;
+    this.#isAsked = true;
     child?.kill('SIGTERM');
     const timer = setTimeout(() => child?.kill('SIGKILL'), STOP_LIMIT_MS);
     await this.#exited;

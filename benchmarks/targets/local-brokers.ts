@@ -1,4 +1,5 @@
 import type { ProcessRole } from '../model/result.js';
+import type { BenchError } from './target.js';
 
 /** A process of what is measured. */
 export interface TargetProcess {
@@ -30,6 +31,8 @@ export interface LocalBrokers {
   start(brokerIds: readonly number[]): Promise<void>;
   /** Calls of fsync and fdatasync by all brokers so far; null: not counted. */
   syncs(): number | null;
+  /** Resolves when a process ends that nobody has asked to, or a broker loses a log; else never. Then it is of no more use. */
+  readonly broken: Promise<BenchError>;
   /** What it said last on standard error. */
   lastWords(): string;
   /** Ends every process. Never rejects; can be called again. */

@@ -9,7 +9,14 @@ import { waitForData, waitForDataGone } from './cluster-topic.js';
 import { experimentOn } from './experiments/index.js';
 import type { LocalBrokers } from './local-brokers.js';
 import { type WatchedProcess, watchUsage } from './process-usage.js';
-import type { OpenTarget, OpenTargetOptions, PreparedTopic, Target, UsageMeter } from './target.js';
+import type {
+  BenchError,
+  OpenTarget,
+  OpenTargetOptions,
+  PreparedTopic,
+  Target,
+  UsageMeter,
+} from './target.js';
 
 export interface LocalClusterTargetOptions {
   readonly name: string;
@@ -49,6 +56,7 @@ class OpenLocalCluster implements OpenTarget {
   readonly #connection: BrokerConnection;
   readonly #admin: ClusterAdmin;
   readonly #count: number;
+  #breakage: BenchError | null = null;
 
   constructor(name: string, brokers: LocalBrokers, options: OpenTargetOptions) {
     const { software, settings, addresses } = brokers;
@@ -57,10 +65,14 @@ class OpenLocalCluster implements OpenTarget {
     this.#count = addresses.length;
     this.#connection = { kind: 'brokers', bootstrap: addresses, tls: null, sasl: null };
     this.#admin = new ClusterAdmin(this.#connection, options.signal);
+    brokers.broken.then((error) => {
+      this.#breakage = error;
+    });
     this.info = { name, software, brokers: addresses.length, settings: { ...settings } };
   }
 
   async prepare(cell: Cell, topic: string): Promise<PreparedTopic> {
+    if (this.#breakage !== null) throw this.#breakage;
     const { bavail, bsize } = statfsSync(this.#options.directory);
     const freeBytes = bavail * bsize;
     const ready = await makeTopic(this.#admin, { cell, topic, freeBytes });
@@ -80,12 +92,14 @@ class OpenLocalCluster implements OpenTarget {
         brokers: this.#brokers,
         admin: this.#admin,
       }),
+      broken: this.#brokers.broken,
       remove: () => this.#remove(cell, topic),
     };
   }
 
-  /** All brokers run, are in service and answer. */
+  /** All brokers run, are in service and answer; none was killed by others, however well it came back. */
   async isUsable(): Promise<boolean> {
+    if (this.#breakage !== null) return false;
     const running = this.#brokers.processes().filter(({ brokerId }) => brokerId !== null);
     if (running.length < this.#count) return false;
     try {
@@ -128,6 +142,8 @@ class OpenLocalCluster implements OpenTarget {
   }
 
   async #remove(cell: Cell, topic: string): Promise<void> {
+    // It is not used again, and its directory goes with it.
+    if (this.#breakage !== null) return;
     const limitMs = REMOVE_LIMIT_MS + limitFor(cell);
     await this.#admin.deleteTopic(topic, limitMs);
     const directories = this.#brokers.addresses.map((_, i) => this.#brokers.dataDirectory(i + 1));

@@ -88,7 +88,11 @@ describe.each(TARGETS)('$name', ({ name, isHere, supervisor }) => {
       expect(await target.isUsable()).toBe(true);
 
       process.kill(brokers[1]?.pid ?? -1, 'SIGKILL');
+      const broken = await prepared.broken;
+      expect(broken?.code).toBe('TARGET_FAILED');
+      expect(broken?.message).toMatch(/^broker 2 \(process \d+\) ended by SIGKILL/);
       expect(await target.isUsable()).toBe(false);
+      await expect(target.prepare(cell, 'second')).rejects.toThrow(/broker 2/);
 
       await target.close();
       expect(processes.map(({ pid }) => pid).filter(isAlive)).toEqual([]);

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrokerConnection, SaslOptions, TlsOptions } from '../load/plan.js';
 import { clusterRefusal, withDefaults, withoutUnused } from './cell-rules.js';
-import { ClusterAdmin } from './cluster-admin.js';
+import { type BrokerPlace, ClusterAdmin } from './cluster-admin.js';
 import { limitFor, makeTopic } from './cluster-prepare.js';
 import { BenchError, type OpenTarget, type Target } from './target.js';
 
@@ -54,6 +55,7 @@ export function remoteKafkaTarget(name: string, options: RemoteKafkaOptions): Ta
               await removeTopic(connection, topic, limitMs).catch(() => undefined);
               throw error;
             }
+            const watch = new BrokersWatch(connection, brokers);
             return {
               topic,
               connection,
@@ -61,7 +63,11 @@ export function remoteKafkaTarget(name: string, options: RemoteKafkaOptions): Ta
                 stop: async () => ({ processes: [], machine: null, syncs: null }),
               }),
               disturb: null,
-              remove: () => removeTopic(connection, topic, limitMs),
+              broken: watch.broken,
+              remove: () => {
+                watch.end();
+                return removeTopic(connection, topic, limitMs);
+              },
             };
           },
           async isUsable() {
@@ -83,6 +89,50 @@ export function remoteKafkaTarget(name: string, options: RemoteKafkaOptions): Ta
       }
     },
   };
+}
+
+/** Between looks whether all brokers are still there: a question that costs them nothing against any load. */
+const LOOK_EVERY_MS = 1_000;
+
+/** Sees that a broker of somebody's cluster goes, which a load would go around, or wait for, and only look slower. */
+class BrokersWatch {
+  readonly broken: Promise<BenchError>;
+  readonly #ended = new AbortController();
+
+  constructor(connection: BrokerConnection, expected: readonly BrokerPlace[]) {
+    this.broken = this.#watch(connection, expected);
+  }
+
+  end(): void {
+    this.#ended.abort();
+  }
+
+  async #watch(
+    connection: BrokerConnection,
+    expected: readonly BrokerPlace[],
+  ): Promise<BenchError> {
+    const { signal } = this.#ended;
+    const admin = new ClusterAdmin(connection, signal);
+    try {
+      for (;;) {
+        await sleep(LOOK_EVERY_MS, undefined, { signal });
+        const ids = new Set((await admin.brokers()).map(({ id }) => id));
+        const gone = expected.filter(({ id }) => !ids.has(id));
+        if (gone.length === 0) continue;
+        const who = gone.map(({ id, address }) => `broker ${id} at ${address}`).join(', ');
+        return new BenchError(
+          'TARGET_FAILED',
+          `${who} left the cluster in the middle of a run: what was measured until then is not kept. Look what it says, and run it again when it is back`,
+        );
+      }
+    } catch (error) {
+      if (!signal.aborted && error instanceof BenchError) return error;
+      // The run is over, and nobody asks any more.
+      return new Promise(() => undefined);
+    } finally {
+      admin.close();
+    }
+  }
 }
 
 /** With connections of its own: an interrupted run leaves no topic on somebody's cluster. */

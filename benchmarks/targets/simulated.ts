@@ -32,6 +32,7 @@ export function simulatedTarget(connection: SimulatedConnection): Target {
             return { stop: async () => ({ ...watch.stop(), syncs: null }) };
           },
           disturb: null,
+          broken: null,
           remove: async () => undefined,
         }),
         isUsable: async () => true,

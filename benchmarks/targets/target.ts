@@ -1,6 +1,7 @@
 export { BenchError, type BenchErrorCode } from '../model/bench-error.js';
 
 import type { LoadConnection } from '../load/plan.js';
+import type { BenchError } from '../model/bench-error.js';
 import type { Cell } from '../model/knobs.js';
 import type {
   Crash,
@@ -59,7 +60,12 @@ export interface PreparedTopic {
   startUsage(): Promise<UsageMeter>;
   /** What the cell's experiment does; null: this target cannot. Called while load is on, in the middle of the window. */
   readonly disturb: Disturbance | null;
-  /** Deletes the topic and its data. */
+  /**
+   * Resolves when what is measured breaks in a way that nobody of the suite has asked for, which makes the run worthless;
+   * else never. Null: this target has nothing that could without the load noticing.
+   */
+  readonly broken: Promise<BenchError> | null;
+  /** Deletes the topic and its data. Of what is broken, only what would stay behind when the target is closed. */
   remove(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { diskFull, isDiskFull } from '../model/disk-full.js';
 import { type Cell, cellOf } from '../model/knobs.js';
-import { diskFull, isDiskFull } from './errors.js';
 import { findTarget } from './index.js';
 import { topicSettings } from './topic-settings.js';
 

@@ -1,5 +1,5 @@
+import { diskFull } from '../model/disk-full.js';
 import type { Cell } from '../model/knobs.js';
-import { diskFull } from './errors.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

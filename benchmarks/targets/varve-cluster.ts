@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { diskFull, isDiskFull } from '../model/disk-full.js';
 import { programPath } from '../program-path.js';
+import { Breakage, endedByItself, endingOf } from './breakage.js';
 import type {
   FromSupervisor,
   SupervisorOptions,
@@ -9,7 +11,6 @@ import type {
   ToSupervisor,
 } from './cluster-messages.js';
 import { withDeadline } from './deadline.js';
-import { diskFull, isDiskFull } from './errors.js';
 import { LastWords } from './last-words.js';
 import type { LocalBrokers, TargetProcess } from './local-brokers.js';
 import { varveVersion } from './software.js';
@@ -43,6 +44,9 @@ export class VarveCluster implements LocalBrokers {
   readonly #pids = new Map<number, number>();
   readonly #orders = new Map<number, (problem: string | null) => void>();
   readonly #words = new LastWords();
+  readonly #breakage = new Breakage();
+  /** Brokers that were told to end, until they were told to start. */
+  readonly #asked = new Set<number>();
   readonly #exited: Promise<void>;
   #hasExited = false;
   #nextOrder = 1;
@@ -71,18 +75,24 @@ export class VarveCluster implements LocalBrokers {
     );
     this.#words.listenTo(this.#child.stderr);
     this.#exited = new Promise((resolve) => {
-      const over = (): void => {
+      const over = (how: string): void => {
         this.#hasExited = true;
+        this.#ended(`the supervisor (process ${this.#child.pid})`, how);
         for (const settle of this.#orders.values()) settle('the supervisor is gone');
         resolve();
       };
-      this.#child.once('exit', over);
-      this.#child.once('error', over);
+      this.#child.once('exit', (code, signal) => over(endingOf(code, signal)));
+      this.#child.once('error', ({ message }) => over(`with ${message}`));
     });
     this.#child.on('message', (message: FromSupervisor) => {
       if (message.kind === 'process') {
-        if (message.pid === null) this.#pids.delete(message.brokerId);
-        else this.#pids.set(message.brokerId, message.pid);
+        this.#heardOf(message);
+      } else if (message.kind === 'log-failed') {
+        const full = isDiskFull(new Error(message.message));
+        const why = full
+          ? diskFull(message.message)
+          : new BenchError('TARGET_FAILED', message.message);
+        this.#breakage.report(why);
       } else if (message.kind === 'done') {
         this.#orders.get(message.id)?.(message.problem);
       }
@@ -124,15 +134,22 @@ export class VarveCluster implements LocalBrokers {
   }
 
   kill(brokerIds: readonly number[]): Promise<void> {
+    for (const id of brokerIds) this.#asked.add(id);
     return this.#order({ kind: 'kill', brokerIds });
   }
 
   stop(brokerId: number): Promise<void> {
+    this.#asked.add(brokerId);
     return this.#order({ kind: 'stop', brokerId });
   }
 
-  start(brokerIds: readonly number[]): Promise<void> {
-    return this.#order({ kind: 'start', brokerIds });
+  async start(brokerIds: readonly number[]): Promise<void> {
+    await this.#order({ kind: 'start', brokerIds });
+    for (const id of brokerIds) this.#asked.delete(id);
+  }
+
+  get broken(): Promise<BenchError> {
+    return this.#breakage.first;
   }
 
   syncs(): number {
@@ -146,6 +163,27 @@ export class VarveCluster implements LocalBrokers {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  #heardOf({
+    brokerId,
+    pid,
+    how = 'by itself',
+  }: Extract<FromSupervisor, { kind: 'process' }>): void {
+    if (pid !== null) {
+      this.#pids.set(brokerId, pid);
+      return;
+    }
+    const before = this.#pids.get(brokerId);
+    this.#pids.delete(brokerId);
+    if (!this.#asked.has(brokerId)) this.#ended(`broker ${brokerId} (process ${before})`, how);
+  }
+
+  /** A cluster that is not up yet says itself why it does not come. */
+  #ended(who: string, how: string): void {
+    const isUp = this.#addresses.length > 0;
+    if (!isUp || this.#closing !== null) return;
+    this.#breakage.report(endedByItself(who, how, this.#words.text));
   }
 
   #ready(): Promise<void> {

@@ -61,8 +61,9 @@ Examples:
 
 Targets: engine (in a process of its own), cluster (varve, started for the run), local-kafka (Apache Kafka from its
 Maven jars, needs Java and Maven), kafka://HOST:PORT,... (any cluster that speaks Kafka's protocol).
-Ctrl-C keeps what was measured, marked partial; \`varve bench resume\` goes on from there.
-Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted.`,
+Ctrl-C keeps what was measured, marked partial; \`varve bench resume\` goes on from there. A cell whose broker dies or whose
+disk is full fails with its reason, and the others go on.
+Exit codes: 0 done, 1 a cell or everything failed, 2 wrong usage, 130 interrupted.`,
     )
     .action(async (flags: RunFlags) => (await import('./run.js')).runBench(flags));
 }

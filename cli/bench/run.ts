@@ -95,10 +95,17 @@ async function run(
   } catch (error) {
     await views.close();
     // Nothing was measured, or it was not asked for rightly: there is nothing to go on from.
-    journal?.remove();
+    if (journal?.hasRuns) tellJournal(journal);
+    else journal?.remove();
     throw error;
   }
-  writeResult(result, path);
+  try {
+    writeResult(result, path);
+  } catch (error) {
+    await views.close();
+    if (journal?.hasRuns) tellJournal(journal);
+    throw error;
+  }
   journal?.remove();
   const report = flags.report === false ? null : writeReportFile(result, flags, path);
   views.onEvent({ type: 'finished', result, path });
@@ -107,6 +114,12 @@ async function run(
   if (signal.aborted) process.exitCode = 130;
   else if (result.status !== 'complete') process.exitCode = 1;
   return result;
+}
+
+function tellJournal({ path }: Journal): void {
+  process.stderr.write(
+    `varve: what was measured is in ${path}; \`varve bench resume ${path}\` goes on with it\n`,
+  );
 }
 
 const LIMIT_SECONDS = 0.5;

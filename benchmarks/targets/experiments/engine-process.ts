@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { diskFull } from '../../model/disk-full.js';
 import { programPath } from '../../program-path.js';
-import { diskFull } from '../errors.js';
 import { LastWords } from '../last-words.js';
 import { BenchError } from '../target.js';
 import type { FromWriter, WriterOptions } from './engine-writer-messages.js';
