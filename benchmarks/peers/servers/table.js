@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { count, describeMachine } from '../../../dist/benchmarks/report.js';
+import { count, describeMachine } from '../../../dist/benchmarks/figures.js';
 import { LATENCY_WORK } from './works.js';
 
 const HEAD = [
