@@ -50,6 +50,9 @@ describe('nonsense', () => {
     [['--slo', 'p99'], /is not a bound/],
     [['--sasl', 'PLAIN'], /--sasl and --user go together/],
     [['--experiment', 'failover', '--acks', '0'], /there are no acknowledgements/],
+    [['--experiment', 'failover', '--by', 'move'], /by is move, replicationFactor is 1/],
+    [['--experiment', 'recovery', '--by', 'move'], /by is move, experiment is recovery/],
+    [['--experiment', 'failover', '--by', 'crash'], /by "crash": one of kill, stop, move/],
   ])('%j is refused with what would be right, and nothing is started', async (args, message) => {
     const run = await varve(tiny(...args));
     expect(run.stderr).toMatch(message);

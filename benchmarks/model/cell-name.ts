@@ -27,6 +27,7 @@ const counted = (one: string, many = `${one}s`) => {
 const TEXTS: { readonly [N in KnobName]?: (value: Cell[N]) => string } = {
   target: (value) => value,
   experiment: (value) => value,
+  by: (value) => `by ${value}`,
   brokers: counted('broker'),
   partitions: counted('partition'),
   replicationFactor: (value) => `RF ${value}`,

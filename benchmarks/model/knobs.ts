@@ -39,7 +39,13 @@ export const KNOBS = {
     .enum(['load', 'failover', 'crash', 'recovery', 'rebalance'])
     .default('load')
     .describe(
-      'what happens meanwhile: only load; the leader of partition 0 is killed, or moved; ...',
+      'what happens meanwhile: only load; the leader of partition 0 goes; records are counted after a kill; ...',
+    ),
+  by: z
+    .enum(['kill', 'stop', 'move'])
+    .default('kill')
+    .describe(
+      'failover: its broker is killed (SIGKILL), stopped (SIGTERM), or another replica is elected; recovery: kill, stop',
     ),
   brokers: count(1, 9).default(3).describe('brokers of a cluster that is started for the run'),
   partitions: count(1, 10_000).default(1).describe('partitions of the topic'),

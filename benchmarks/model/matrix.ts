@@ -63,7 +63,8 @@ export function labelAmong(cell: Cell, cells: readonly Cell[]): string {
 
 /** What no target could do. What one target cannot do is for its `refusal`. */
 export function refusalOf(cell: Cell): string | null {
-  const { minInsyncReplicas, replicationFactor, experiment, producers, groups, consumers } = cell;
+  const { minInsyncReplicas, replicationFactor, experiment, by, producers, groups, consumers } =
+    cell;
   if (minInsyncReplicas > replicationFactor) {
     return `minInsyncReplicas ${minInsyncReplicas} is above replicationFactor ${replicationFactor}: no acks=all could ever succeed; lower one or raise the other`;
   }
@@ -72,6 +73,12 @@ export function refusalOf(cell: Cell): string | null {
   }
   if (experiment !== 'load' && producers > 1) {
     return `experiment ${experiment} counts acknowledged records of one producer: producers ${producers} must be 1`;
+  }
+  if (experiment === 'failover' && by === 'move' && replicationFactor === 1) {
+    return `by is move, replicationFactor is 1: there is no other replica to lead; take 2 or more, or by stop`;
+  }
+  if (experiment === 'recovery' && by === 'move') {
+    return `by is move, experiment is recovery: nothing is started again when a leader moves; take kill or stop`;
   }
   if (consumers === 0 && groups > 1) {
     return `groups ${groups} need consumers: 0 reads nothing`;

@@ -86,9 +86,13 @@ export const tickSchema = z.object({
 });
 
 export const failoverSchema = z.object({
-  kind: z.enum(['kill', 'move', 'stop']),
+  kind: z
+    .enum(['kill', 'move', 'stop'])
+    .describe('SIGKILL, an election of another replica, or SIGTERM'),
   longestGapMs: number.describe('between acknowledgements of partition 0'),
-  untilNextAckMs: number.describe('from the deed to the next acknowledgement of partition 0'),
+  untilNextAckMs: number.describe(
+    'from the deed to the acknowledgement of partition 0 that ended the longest time without one',
+  ),
 });
 
 /** Measured by killing (SIGKILL), not assumed. */
@@ -106,7 +110,7 @@ export const crashSchema = z.object({
 
 export const recoverySchema = z.object({
   logBytes: number,
-  clean: z.boolean(),
+  clean: z.boolean().describe('stopped as its users do, or killed'),
   untilServingMs: number,
 });
 

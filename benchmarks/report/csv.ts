@@ -68,6 +68,7 @@ const COLUMNS: readonly RunColumn[] = [
   ['machine.busySeconds', (run) => run.machine?.busySeconds ?? null],
   ['machine.ioWaitSeconds', (run) => run.machine?.ioWaitSeconds ?? null],
   ['machine.stealSeconds', (run) => run.machine?.stealSeconds ?? null],
+  ['failover.kind', (run) => run.failover?.kind ?? null],
   ['failover.longestGapMs', (run) => run.failover?.longestGapMs ?? null],
   ['failover.untilNextAckMs', (run) => run.failover?.untilNextAckMs ?? null],
   ['crash.acknowledgedRecords', (run) => run.crash?.acknowledgedRecords ?? null],
@@ -75,6 +76,7 @@ const COLUMNS: readonly RunColumn[] = [
   ['crash.doubledRecords', (run) => run.crash?.doubledRecords ?? null],
   ['crash.unsyncedRecords', (run) => run.crash?.unsyncedRecords ?? null],
   ['recovery.logBytes', (run) => run.recovery?.logBytes ?? null],
+  ['recovery.clean', (run) => cleanOf(run)],
   ['recovery.untilServingMs', (run) => run.recovery?.untilServingMs ?? null],
   ['rebalance.untilAllConsumedMs', (run) => run.rebalance?.untilAllConsumedMs ?? null],
   ['bottleneck', (_run, cell) => cell.summary?.attribution.bottleneck ?? null],
@@ -93,6 +95,11 @@ export function renderCsv(result: RunResult): string {
     ),
   );
   return head + rows.join('');
+}
+
+function cleanOf({ recovery }: CellRun): Field {
+  if (recovery === null) return null;
+  return recovery.clean ? 'clean' : 'unclean';
 }
 
 /** null: no such process, or one of them does not tell. */

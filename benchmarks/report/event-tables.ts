@@ -13,22 +13,24 @@ export interface EventTable {
   readonly table: Table;
 }
 
+const DEEDS = { kill: 'killed', stop: 'stopped', move: 'moved' } as const;
+
 export function eventTables(model: ReportModel): EventTable[] {
   return [
     {
       kind: 'failover',
       title: 'When a leader dies or moves',
       short: 'Failover',
-      help: 'How long nobody was acknowledged on the partition whose leader was killed or moved, each run by itself.',
+      help: 'How long nobody was acknowledged on the partition whose leader was killed, stopped or moved, each run by itself. That a client waits 50 ms before it asks who leads now is in it.',
       missing: 'no failover was measured: run the preset failover.',
       table: eventTable(
         model,
         'failover',
         'Failover',
-        [words('what'), figures('longest gap', 'ms'), figures('until the next ack', 'ms')],
+        [words('leader'), figures('longest gap', 'ms'), figures('until the next ack', 'ms')],
         ({ failovers }) =>
           failovers.map(({ kind, longestGapMs, untilNextAckMs }) => [
-            word(kind),
+            word(DEEDS[kind]),
             figure(longestGapMs, digits),
             figure(untilNextAckMs, digits),
           ]),

@@ -89,6 +89,7 @@ export const LATENCY_TITLES: Readonly<Record<LatencyKind, string>> = {
 export const KNOB_TITLES: Readonly<Record<KnobName, string>> = {
   target: 'target',
   experiment: 'experiment',
+  by: 'by',
   brokers: 'brokers',
   partitions: 'partitions',
   replicationFactor: 'replication factor',

@@ -153,6 +153,54 @@ export class ClusterAdmin {
     });
   }
 
+  /** The same replicas in another order: the first is the one that should lead. @throws BenchError TARGET_FAILED */
+  async orderReplicas(
+    topic: string,
+    partition: number,
+    replicas: readonly number[],
+  ): Promise<void> {
+    const answer = await this.#askController(
+      'AlterPartitionReassignments',
+      ({ errorCode, responses }) => [
+        { errorCode },
+        ...responses.flatMap(({ partitions }) => partitions),
+      ],
+      {
+        topics: [
+          { name: topic, partitions: [{ partitionIndex: partition, replicas: [...replicas] }] },
+        ],
+        timeoutMs: REQUEST_TIMEOUT_MS,
+      },
+    );
+    const [one] = answer.responses[0]?.partitions ?? [];
+    const { errorCode, errorMessage } = answer.errorCode === KafkaError.NONE && one ? one : answer;
+    requireNone(
+      `replicas of ${topic}-${partition} in the order ${replicas}`,
+      errorCode,
+      errorMessage,
+    );
+  }
+
+  /** Resolves when the first replica has been elected to lead. @throws BenchError TARGET_FAILED */
+  async electPreferred(topic: string, partition: number): Promise<void> {
+    const answer = await this.#askController(
+      'ElectLeaders',
+      ({ errorCode, replicaElectionResults }) => [
+        { errorCode },
+        ...replicaElectionResults.flatMap(({ partitionResult }) => partitionResult),
+      ],
+      {
+        electionType: PREFERRED,
+        topicPartitions: [{ topic, partitions: [partition] }],
+        timeoutMs: REQUEST_TIMEOUT_MS,
+      },
+    );
+    const [one] = answer.replicaElectionResults[0]?.partitionResult ?? [];
+    const what = `election of the first replica of ${topic}-${partition}`;
+    requireNone(what, answer.errorCode, null);
+    if (one !== undefined) requireNone(what, one.errorCode, one.errorMessage);
+  }
+
   /** Bytes that are free for logs, of the broker with the least; null: they do not say. */
   async freeDiskBytes(): Promise<number | null> {
     let least: number | null = null;
@@ -269,6 +317,15 @@ export class ClusterAdmin {
     this.#clients.set(address, client);
     return client;
   }
+}
+
+/** Of an election: the first replica, if it is in sync. */
+const PREFERRED = 0;
+
+function requireNone(what: string, errorCode: number, said: string | null): void {
+  if (errorCode === KafkaError.NONE) return;
+  const why = `${kafkaErrorName(errorCode)}${said ? `: ${said}` : ''}`;
+  throw new BenchError('TARGET_FAILED', `${what}: ${why}`);
 }
 
 function tlsOf({ caFile, certFile, keyFile, verify }: TlsOptions): ConnectionOptions {

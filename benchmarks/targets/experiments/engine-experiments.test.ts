@@ -51,6 +51,14 @@ describe('experiments on the engine', () => {
 
   it('recovery: opens what was written', async () => {
     const { recovery } = await run({ experiment: 'recovery' });
+    expect(recovery?.clean).toBe(false);
+    expect(recovery?.logBytes).toBeGreaterThan(1_000_000);
+    expect(recovery?.untilServingMs).toBeGreaterThan(0);
+  });
+
+  it('recovery by stop: its logs were closed', async () => {
+    const { recovery } = await run({ experiment: 'recovery', by: 'stop' });
+    expect(recovery?.clean).toBe(true);
     expect(recovery?.logBytes).toBeGreaterThan(1_000_000);
     expect(recovery?.untilServingMs).toBeGreaterThan(0);
   });

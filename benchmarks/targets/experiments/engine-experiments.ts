@@ -27,7 +27,7 @@ const READ_BYTES = 8 * 1024 * 1024;
 
 /**
  * Crash and recovery of the engine. The load, which has the engine in its own process, is ended; then a process of its own
- * writes as fast as it can, is killed, and its logs are opened again here.
+ * writes as fast as it can, is killed, or stopped for a clean recovery, and its logs are opened again here.
  */
 export function engineExperiment(options: EngineExperimentOptions): Disturbance {
   return async (view, signal) => {
@@ -53,10 +53,12 @@ async function killAndOpen(
   const onDisk = pageCache === null ? byCheckpointOfLog : byPageCache(pageCache);
   const scan = (acknowledged: readonly number[]): number =>
     unsyncedRecords(onDisk, acknowledged, () => [directory], TOPIC);
+  const clean = cell.experiment === 'recovery' && cell.by === 'stop';
   const writer = new EngineProcess({ directories, cell, config });
   try {
     await sleep(WRITE_MS, undefined, { signal });
     writer.requireAlive();
+    if (clean) await writer.stop(signal);
   } finally {
     await writer.kill();
   }
@@ -68,7 +70,7 @@ async function killAndOpen(
     directories.map((path) => PartitionLog.open({ directory: path, config, fs })),
   );
   const untilServingMs = (monotonicNs() - startNs) / 1e6;
-  const recovery = { logBytes, clean: false, untilServingMs };
+  const recovery = { logBytes, clean, untilServingMs };
   try {
     if (cell.experiment === 'recovery') return { recovery };
     const what = `the engine's process, by SIGKILL while it wrote; unsynced: ${onDisk.how}`;

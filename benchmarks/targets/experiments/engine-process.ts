@@ -1,11 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { diskFull } from '../../model/disk-full.js';
 import { programPath } from '../../program-path.js';
+import { withDeadline } from '../deadline.js';
 import { LastWords } from '../last-words.js';
 import { BenchError } from '../target.js';
 import type { FromWriter, WriterOptions } from './engine-writer-messages.js';
 
-/** The process that an experiment on the engine kills. */
+const STOP_LIMIT_MS = 60_000;
+
+/** The process that an experiment on the engine kills, or stops. */
 export class EngineProcess {
   readonly #child: ChildProcess;
   readonly #words = new LastWords();
@@ -45,6 +48,16 @@ export class EngineProcess {
     if (this.#failure !== null) throw this.#failure;
     if (this.#child.exitCode === null && this.#child.signalCode === null) return;
     throw new BenchError('TARGET_FAILED', `the engine's process ended: ${this.#words.text}`);
+  }
+
+  /** SIGTERM: it closes its logs. Resolves when it has. @throws BenchError when it does not, or ends otherwise. */
+  async stop(signal: AbortSignal): Promise<void> {
+    const limit = { limitMs: STOP_LIMIT_MS, what: "the end of the engine's process", signal };
+    this.#child.kill('SIGTERM');
+    await withDeadline(this.#exited, limit);
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#child.exitCode === 0) return;
+    throw new BenchError('TARGET_FAILED', `the engine's process ended badly: ${this.#words.text}`);
   }
 
   /** SIGKILL. Resolves when it is gone and everything that it had told was heard. */

@@ -2,7 +2,10 @@ import { isVarveError, PartitionLog } from '../../../engine/index.js';
 import { STAMP_BYTES, writeStamp } from '../../load/stamp.js';
 import type { FromWriter, WriterOptions } from './engine-writer-messages.js';
 
-/* The program that an experiment on the engine kills: appends numbered records as fast as it can, and tells what was acknowledged. */
+/*
+ * The program that an experiment on the engine kills: appends numbered records as fast as it can, and tells what was
+ * acknowledged. Told to end (SIGTERM), it closes its logs first.
+ */
 
 const TURN_MS = 10;
 
@@ -16,6 +19,10 @@ const { directories, cell, config } = JSON.parse(given) as WriterOptions;
 
 process.on('disconnect', () => process.exit(0));
 process.on('SIGINT', () => undefined);
+let isEnding = false;
+process.on('SIGTERM', () => {
+  isEnding = true;
+});
 
 async function write(): Promise<void> {
   const logs = await Promise.all(
@@ -35,7 +42,7 @@ async function write(): Promise<void> {
     if (cell.flush === 'batch') await log.flush();
     acknowledged[partition] = first + count;
   };
-  for (;;) {
+  while (!isEnding) {
     for (const endMs = performance.now() + TURN_MS; performance.now() < endMs; ) {
       // One at a time: they share the values.
       for (const [partition, log] of logs.entries()) await appendTo(log, partition);
@@ -44,6 +51,8 @@ async function write(): Promise<void> {
     // The end of the channel is heard here.
     await new Promise(setImmediate);
   }
+  await Promise.all(logs.map((log) => log.close()));
+  process.exit(0);
 }
 
 write().catch((error: unknown) => {

@@ -85,6 +85,17 @@ describe('experiments on a cluster', () => {
     expect(await target.isUsable()).toBe(true);
   });
 
+  it.each(['stop', 'move'] as const)(
+    'failover by %s: another leads, and acknowledges soon',
+    async (by) => {
+      const { failover } = await run({ experiment: 'failover', by, replicationFactor: 3 });
+      expect(failover?.kind).toBe(by);
+      expect(failover?.longestGapMs).toBeGreaterThan(0);
+      expect(failover?.untilNextAckMs).toBeLessThan(20_000);
+      expect(await target.isUsable()).toBe(true);
+    },
+  );
+
   it('failover: a single replica comes back with its broker', async () => {
     const { failover } = await run({ experiment: 'failover', replicationFactor: 1 });
     expect(failover?.untilNextAckMs).toBeGreaterThan(10);
@@ -131,6 +142,13 @@ describe('experiments on a cluster', () => {
   it('recovery: says how much log there was and how long it took', async () => {
     const { recovery } = await run({ experiment: 'recovery', replicationFactor: 1 });
     expect(recovery?.clean).toBe(false);
+    expect(recovery?.logBytes).toBeGreaterThan(10_000);
+    expect(recovery?.untilServingMs).toBeGreaterThan(10);
+  });
+
+  it('recovery by stop: clean', async () => {
+    const { recovery } = await run({ experiment: 'recovery', by: 'stop', replicationFactor: 1 });
+    expect(recovery?.clean).toBe(true);
     expect(recovery?.logBytes).toBeGreaterThan(10_000);
     expect(recovery?.untilServingMs).toBeGreaterThan(10);
   });

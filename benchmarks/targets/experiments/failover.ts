@@ -7,25 +7,58 @@ import { leaderOf, pause, waitForLeaders } from './leaders.js';
 const ACKNOWLEDGEMENTS_AFTER = 10;
 
 /**
- * Kills the leader of partition 0 under load (SIGKILL), or stops it as its users do (SIGTERM), and looks when
- * acknowledgements come again. The broker is started again after it; with a single replica that is what ends the gap.
+ * Takes the lead of partition 0 from its leader under load, and looks when acknowledgements come again: its broker is
+ * killed, or stopped as its users do, which hands over first, or goes on as a follower of another replica. A broker that
+ * ended is started again after it; with a single replica that is what ends the gap.
  */
-export function failover(context: ExperimentContext, kind: 'kill' | 'stop'): Disturbance {
+export function failover(context: ExperimentContext): Disturbance {
+  const { by: kind } = context.cell;
   return async (view, signal) => {
     const { brokers, admin, topic } = context;
     const leader = await leaderOf(context, 0);
+    if (kind === 'move') await preferOther(context, leader, signal);
     view.takeAcknowledgements();
     const deedNs = monotonicNs();
+    const isAlone = topic.replicationFactor === 1;
     try {
-      await (kind === 'kill' ? brokers.kill([leader]) : brokers.stop(leader));
-      if (topic.replicationFactor === 1) await brokers.start([leader]);
+      if (kind === 'kill') await brokers.kill([leader]);
+      else if (kind === 'stop') await brokers.stop(leader);
+      else await admin.electPreferred(topic.topic, 0);
+      if (isAlone) await brokers.start([leader]);
+      else if (kind === 'move') await waitForOtherLeader(context, leader, signal);
       else await waitForLeaders(context, new Set([leader]), signal);
       return { failover: { kind, ...(await gapsAfter(view, deedNs, signal)) } };
     } finally {
-      if (topic.replicationFactor > 1) await brokers.start([leader]);
+      if (!isAlone && kind !== 'move') await brokers.start([leader]);
       await admin.waitForTopic(topic, WHOLE_LIMIT_MS);
     }
   };
+}
+
+/** Puts another replica first, which moves nothing yet: so that the deed is the election alone. */
+async function preferOther(
+  { admin, topic }: ExperimentContext,
+  leader: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const replicas = (await admin.partitions(topic.topic))?.[0]?.replicas ?? [];
+  const wanted = [...replicas.filter((id) => id !== leader), leader];
+  await admin.orderReplicas(topic.topic, 0, wanted);
+  for (;;) {
+    const places = await admin.partitions(topic.topic);
+    if (places?.[0]?.replicas.join() === wanted.join()) return;
+    await pause(signal, `the replicas of ${topic.topic}-0 in the order ${wanted.join(', ')}`);
+  }
+}
+
+async function waitForOtherLeader(
+  context: ExperimentContext,
+  leader: number,
+  signal: AbortSignal,
+): Promise<void> {
+  while ((await leaderOf(context, 0)) === leader) {
+    await pause(signal, `another leader of ${context.topic.topic}-0`);
+  }
 }
 
 async function gapsAfter(
@@ -38,7 +71,7 @@ async function gapsAfter(
   const times: number[] = [];
   while (times.filter((ns) => ns > elected).length < ACKNOWLEDGEMENTS_AFTER) {
     times.push(...view.takeAcknowledgements());
-    await pause(signal, 'acknowledgements after the leader was killed');
+    await pause(signal, 'acknowledgements after the leader had gone');
   }
   return gapsIn(deedNs, times);
 }

@@ -11,7 +11,7 @@ export function experimentOn(context: ExperimentContext): Disturbance | null {
     case 'load':
       return null;
     case 'failover':
-      return failover(context, 'kill');
+      return failover(context);
     case 'crash':
       return crash(context);
     case 'recovery':

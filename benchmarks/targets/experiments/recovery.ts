@@ -7,21 +7,23 @@ import { leaderOf } from './leaders.js';
 import { logFilesIn, writtenBytes } from './log-files.js';
 
 /**
- * Kills the leader of partition 0 after it has written for a while, and looks how long it takes from its start until all its
- * replicas are in sync again: an unclean start, with a log to check. Producers wait for it meanwhile, as they would.
+ * Kills or stops the broker that leads partition 0 after it has written for a while, and looks how long it takes from its
+ * start until all its replicas are in sync again: after a kill with a log to check. Producers wait for it meanwhile, as they
+ * would.
  */
 export function recovery(context: ExperimentContext): Disturbance {
   return async (view) => {
     const { brokers, admin, topic } = context;
     const leader = await leaderOf(context, 0);
-    await brokers.kill([leader]);
+    const clean = context.cell.by === 'stop';
+    await (clean ? brokers.stop(leader) : brokers.kill([leader]));
     const logBytes = logBytesOf(brokers.dataDirectory(leader), topic.topic);
     const startNs = monotonicNs();
     await brokers.start([leader]);
     await admin.waitForTopic(topic, WHOLE_LIMIT_MS);
     const untilServingMs = (monotonicNs() - startNs) / 1e6;
     await view.stopLoad();
-    return { recovery: { logBytes, clean: false, untilServingMs } };
+    return { recovery: { logBytes, clean, untilServingMs } };
   };
 }
 
