@@ -3,6 +3,8 @@ import kafkajs from 'kafkajs';
 
 const { Kafka, logLevel } = kafkajs;
 
+const CREATE_LIMIT_MS = 60_000;
+
 export class KafkaJsAdmin {
   #kafka;
   #admin;
@@ -31,20 +33,7 @@ export class KafkaJsAdmin {
   /** @param {string} topic @param {number} replicas */
   async firstRecord(topic, replicas) {
     await this.#admin.connect();
-    // Brokers that have not registered yet cannot hold a replica.
-    for (;;) {
-      try {
-        await this.#admin.createTopics({
-          waitForLeaders: false,
-          topics: [{ topic, numPartitions: 1, replicationFactor: replicas }],
-        });
-        break;
-      } catch (error) {
-        const types = /** @type {{ errors?: { type?: string }[] }} */ (error).errors ?? [];
-        if (!types.some(({ type }) => type === 'INVALID_REPLICATION_FACTOR')) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-    }
+    await this.#create({ topic, numPartitions: 1, replicationFactor: replicas });
     await this.#producer.connect();
     await this.#producer.send({ topic, acks: -1, messages: [{ value: 'first' }] });
   }
@@ -53,10 +42,11 @@ export class KafkaJsAdmin {
   async createTopic(topic, partitions, replicas, configs = {}) {
     await this.#admin.connect();
     const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
-    await this.#admin.createTopics({
-      waitForLeaders: false,
-      timeout: 60_000,
-      topics: [{ topic, numPartitions: partitions, replicationFactor: replicas, configEntries }],
+    await this.#create({
+      topic,
+      numPartitions: partitions,
+      replicationFactor: replicas,
+      configEntries,
     });
     // Not every broker may know of it yet.
     const deadline = Date.now() + 60_000;
@@ -70,6 +60,26 @@ export class KafkaJsAdmin {
         return;
       if (Date.now() > deadline) throw new Error(`topic ${topic} is not in service after 60 s`);
       await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  async #create(/** @type {import('kafkajs').ITopicConfig} */ topic) {
+    const deadline = Date.now() + CREATE_LIMIT_MS;
+    for (;;) {
+      try {
+        await this.#admin.createTopics({
+          waitForLeaders: false,
+          timeout: CREATE_LIMIT_MS,
+          topics: [topic],
+        });
+        return;
+      } catch (error) {
+        // Brokers that have not registered yet cannot hold a replica.
+        const types = /** @type {{ errors?: { type?: string }[] }} */ (error).errors ?? [];
+        const isEarly = types.some(({ type }) => type === 'INVALID_REPLICATION_FACTOR');
+        if (!isEarly || Date.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
     }
   }
 

@@ -18,7 +18,7 @@ const SETTINGS = {
   process: 'acks=1, default flush settings (page cache)',
   disk: 'acks=1, flush.messages=1',
   replicas:
-    'replication factor 3, acks=all, min.insync.replicas=3, client idempotent: acknowledged is on all three of three',
+    'replication factor 3, acks=all, min.insync.replicas=3: acknowledged is on all three of three',
 };
 
 /** What the load process has to know. */
