@@ -94,11 +94,14 @@ export interface Verification {
   readonly id: string;
   readonly achievedBytesPerSecond: number;
   readonly achievedShare: number;
+  /** Of what was produced meanwhile; null: consumers were not asked to do work of their own. */
+  readonly consumedShare: number | null;
   /** null: no latency was measured. */
   readonly latencyMs: number | null;
   readonly runs: number;
   readonly isRateMet: boolean;
   readonly isLatencyMet: boolean;
+  readonly isConsumed: boolean;
   readonly meets: boolean;
   readonly text: string;
 }

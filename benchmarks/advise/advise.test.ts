@@ -7,7 +7,7 @@ import type { Cell } from '../model/knobs.js';
 import type { AdviceRequest, Measure } from './advice.js';
 import { advise } from './advise.js';
 import { measureFrom } from './from-result.js';
-import { countAtLeast, countBelow } from './partitions.js';
+import { countAtLeast, countBelow, membersOf } from './partitions.js';
 import { renderAdvice } from './render.js';
 
 const REQUEST: AdviceRequest = {
@@ -63,12 +63,26 @@ function runAt(cell: Cell, capacity: number, unloadedMs: number): MadeUpRun {
   if (cell.rate === 'max') return { bytesPerSecond: capacity, requestBytes: cell.batchBytes };
   const load = Number(cell.rate) / capacity;
   const achievedShare = Math.min(1, 1 / load);
+  const bytesPerSecond = Number(cell.rate) * achievedShare;
   return {
-    bytesPerSecond: Number(cell.rate) * achievedShare,
+    bytesPerSecond,
+    consumedBytesPerSecond: consumedOf(cell, bytesPerSecond),
     requestBytes: cell.batchBytes,
     achievedShare,
     publishMs: [load < 1 ? unloadedMs / (1 - load) : 1000],
   };
+}
+
+/** Partitions go to members as wholes: one of the group that is at its limit holds up only its own. */
+function consumedOf(cell: Cell, bytesPerSecond: number): number {
+  if (cell.consumerRate === 'max') return bytesPerSecond;
+  let consumed = 0;
+  for (let member = 0; member < cell.consumers; member++) {
+    const own = Array.from({ length: cell.partitions }, (_, at) => at % cell.consumers === member);
+    const share = own.filter(Boolean).length / cell.partitions;
+    consumed += Math.min(cell.consumerRate, bytesPerSecond * share);
+  }
+  return consumed;
 }
 
 describe('advice', () => {
@@ -124,12 +138,39 @@ describe('advice', () => {
   test('slow consumers decide how many partitions there are', async () => {
     const { measure } = service();
     const advice = await advise({ ...REQUEST, consumerBytesPerSecond: 5e6 }, measure);
-    expect(advice.recommendation.consumersPerGroup).toBe(10);
+    // 50 MB/s over nine tenths of 5 MB/s are 11.1.
+    expect(advice.recommendation.consumersPerGroup).toBe(12);
     expect(advice.recommendation.partitions).toBe(12);
     expect(advice.reasoning.find(({ topic }) => topic === 'partitions')?.text).toContain(
-      'consumers need 10',
+      'consumers need 12',
     );
-    expect(advice.verification.text).toContain('consumers need 10');
+    expect(advice.verification.recommended).toMatchObject({ isConsumed: true, meets: true });
+    expect(advice.verification.cheaper).toMatchObject({
+      cell: { partitions: 8, consumers: 8 },
+      isRateMet: true,
+      isConsumed: false,
+    });
+    expect(advice.verification.text).toContain('The next cheaper does not do');
+    expect(advice.verification.text).toContain('8 consumers of 5 MB/s read 80 % of it meanwhile');
+  });
+
+  test('more consumers than are run: said, and the rate alone is proved', async () => {
+    const { measure } = service();
+    const advice = await advise({ ...REQUEST, consumerBytesPerSecond: 2e6 }, measure);
+    expect(advice.recommendation.consumersPerGroup).toBe(32);
+    expect(advice.verification.recommended).toMatchObject({
+      cell: { consumers: 1, consumerRate: 'max' },
+      consumedShare: null,
+    });
+    expect(advice.limits.join('\n')).toContain('32 consumers were not run, 16 at most are');
+  });
+
+  test('whole partitions: members that keep up with their largest share', () => {
+    // A sixth of 12 MB/s is 2, and nine tenths of 5 carry two of those.
+    expect(membersOf(6, 12e6, 5e6)).toBe(3);
+    expect(membersOf(5, 12e6, 5e6)).toBe(5);
+    expect(membersOf(1, 12e6, 5e6)).toBe(1);
+    expect(membersOf(4, 12e6, null)).toBe(1);
   });
 
   test('growth is in partitions and disk, and said to be unproven', async () => {

@@ -18,12 +18,13 @@ import {
   consumerBound,
   countAtLeast,
   largestOf,
+  membersOf,
   producerBound,
   scalingText,
 } from './partitions.js';
 import { checkBrokers, replicationFor, replicationLine } from './replication.js';
 import { rulesOfThumb } from './rules.js';
-import { lingerFor, lingerLine, settle, verificationText } from './settle.js';
+import { type Group, lingerFor, lingerLine, settle, verificationText } from './settle.js';
 
 /**
  * Measures what one partition carries and how more of them add up, chooses, and runs the choice at the asked rate: the
@@ -75,8 +76,10 @@ export async function advise(request: AdviceRequest, measure: Measure): Promise<
     lingerMs: lingerFor(request, chosen, batchBytes, producers),
     rate: request.rateBytesPerSecond,
   };
+  const groups = groupsOf(request, limits);
   const bounds = {
     fewestPartitions: byConsumers.partitions,
+    groupOf: groups,
     loadOf: (partitions: number): number | null => {
       const capacity = capacityAt(partitions, points, scaling);
       return capacity === null ? null : needed / capacity;
@@ -84,6 +87,7 @@ export async function advise(request: AdviceRequest, measure: Measure): Promise<
   };
   const tried = await settle(first, { ...bounds, request, ask });
   const cell = tried.recommended?.cell ?? first;
+  const members = membersOf(cell.partitions, needed, byConsumers.perConsumer);
   const diskBytes = (needed * request.retentionMs * cell.replicationFactor * wireShare) / 1000;
 
   reasoning.push({
@@ -100,8 +104,15 @@ export async function advise(request: AdviceRequest, measure: Measure): Promise<
   });
   reasoning.push({
     topic: 'consumers',
-    text: `${plural(byConsumers.partitions, 'consumer')} in each group keep up with ${byteRateText(needed)}.`,
-    evidence: [byConsumers.text],
+    text: `${plural(members, 'consumer')} in each group keep up with ${byteRateText(needed)}.`,
+    evidence: [
+      byConsumers.text,
+      ...(members === byConsumers.partitions
+        ? []
+        : [
+            `${plural(cell.partitions, 'partition')} go to ${plural(members, 'member')} as wholes: ${Math.ceil(cell.partitions / members)} each at most`,
+          ]),
+    ],
   });
   reasoning.push(batchLine, lingerLine(request, cell), codecLine, durabilityLine(request));
   reasoning.push({
@@ -122,7 +133,7 @@ export async function advise(request: AdviceRequest, measure: Measure): Promise<
     lingerMs: cell.lingerMs,
     codec: cell.codec,
     flush: cell.flush,
-    consumersPerGroup: byConsumers.partitions,
+    consumersPerGroup: members,
     retentionMs: request.retentionMs,
     diskBytes,
     diskBytesPerBroker: diskBytes / request.brokers,
@@ -166,6 +177,26 @@ function remembered(measure: Measure, limits: string[]): Measure {
   };
 }
 
+/** Consumers are processes, and more of them than this would be the load themselves. */
+const MOST_CONSUMERS = 16;
+
+/** Consumers that take as long for their own work as was said, as many as there shall be. */
+function groupsOf(
+  { consumerBytesPerSecond, rateBytesPerSecond, growth }: AdviceRequest,
+  limits: string[],
+): (partitions: number) => Group {
+  return (partitions) => {
+    if (consumerBytesPerSecond === null) return { consumers: 1, consumerRate: 'max' };
+    const needed = rateBytesPerSecond * growth;
+    const consumers = membersOf(partitions, needed, consumerBytesPerSecond);
+    if (consumers <= MOST_CONSUMERS) return { consumers, consumerRate: consumerBytesPerSecond };
+    limits.push(
+      `${plural(consumers, 'consumer')} were not run, ${MOST_CONSUMERS} at most are: one read at full speed instead`,
+    );
+    return { consumers: 1, consumerRate: 'max' };
+  };
+}
+
 function durabilityLine({ isSynced, surviveBrokers }: AdviceRequest): AdviceLine {
   return {
     topic: 'durability',
@@ -197,7 +228,7 @@ function partitionsText(
 }
 
 function standingLimits(
-  { consumerBytesPerSecond, growth, target }: AdviceRequest,
+  { growth, target }: AdviceRequest,
   isMeasured: boolean,
   cell: Cell,
 ): string[] {
@@ -206,9 +237,9 @@ function standingLimits(
   ];
   if (target.includes('://'))
     limits[0] = 'the load came from this machine: its network and processors are in every figure';
-  if (consumerBytesPerSecond !== null)
+  if (cell.consumerRate !== 'max')
     limits.push(
-      "your consumers' own work is taken as you gave it, and is not part of what was run",
+      "your consumers' own work is taken as you gave it: those that were run rest for it",
     );
   if (growth > 1)
     limits.push(

@@ -13,12 +13,16 @@ export interface Tried {
   readonly cheaper: Verification | null;
 }
 
+export type Group = Pick<Cell, 'consumers' | 'consumerRate'>;
+
 export interface SettleOptions {
   readonly request: AdviceRequest;
   /** Consumers need so many. */
   readonly fewestPartitions: number;
   /** The rate with growth over what so many partitions can do at most; null: not known. */
   readonly loadOf: (partitions: number) => number | null;
+  /** Who reads meanwhile. */
+  readonly groupOf: (partitions: number) => Group;
   readonly ask: Measure;
 }
 
@@ -27,17 +31,21 @@ export interface SettleOptions {
  * last that does is the recommendation, the one below it the proof.
  */
 export async function settle(first: Cell, options: SettleOptions): Promise<Tried> {
-  const { request, fewestPartitions, loadOf, ask } = options;
+  const { request, fewestPartitions, loadOf, groupOf, ask } = options;
   const run = async (cell: Cell): Promise<Verification | null> => {
     const result = await ask(cell, `${plural(cell.partitions, 'partition')} at the asked rate`);
     return result === null ? null : verified(result, request.latency);
   };
-  let recommended = await run(first);
+  const withCount = (cell: Cell, count: number): Cell => ({
+    ...withPartitions(cell, count, request),
+    ...groupOf(count),
+  });
+  let recommended = await run({ ...first, ...groupOf(first.partitions) });
   let cheaper: Verification | null = null;
   for (let attempt = 1; attempt < MOST_ATTEMPTS; attempt++) {
     if (recommended === null || recommended.meets) break;
     const count = countAtLeast(recommended.cell.partitions + 1);
-    const next = await run(withPartitions(recommended.cell, count, request));
+    const next = await run(withCount(recommended.cell, count));
     // More that does no better is no step.
     if (next === null || (!next.meets && !isBetter(next, recommended))) break;
     cheaper = next.meets ? recommended : null;
@@ -47,7 +55,7 @@ export async function settle(first: Cell, options: SettleOptions): Promise<Tried
   for (let attempt = 1; attempt < MOST_ATTEMPTS; attempt++) {
     const below = cheaper === null ? countBelow(recommended.cell.partitions) : null;
     if (below === null) break;
-    cheaper = await run(withPartitions(recommended.cell, below, request));
+    cheaper = await run(withCount(recommended.cell, below));
     if (cheaper?.meets !== true || below < fewestPartitions) break;
     const load = loadOf(below);
     if (load === null || load > LOAD_FACTOR) break;

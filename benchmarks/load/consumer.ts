@@ -1,4 +1,5 @@
 import type { BenchError } from '../model/bench-error.js';
+import type { Cell } from '../model/knobs.js';
 import type { ConsumerMeter } from './consumer-meter.js';
 
 /** Who reads: varve's own client, or one of the client libraries. Opened when it stands where it will read from. */
@@ -14,21 +15,45 @@ export interface LoadConsumer {
 /** A slow reader rests so long after each so long: a tenth of its time. */
 const REST_MS = 10;
 const BETWEEN_RESTS_MS = 90;
+/** Timers are no finer: shorter work is added to what comes next. */
+const SHORTEST_REST_MS = 1;
+/** Readers fetch the next while they are at work: so much of the time between is not lost to them. */
+const READ_AHEAD_MS = 20;
 
+/** When a reader does something else than reading: `reading: slow`, and `consumerRate`. */
 export class Rests {
   readonly #isSlow: boolean;
+  /** 0: it has no work of its own. */
+  readonly #msPerByte: number;
   #sinceMs = performance.now();
+  /** Until then it is at work on what it has read. */
+  #busyUntilMs = 0;
 
-  constructor(isSlow: boolean) {
-    this.#isSlow = isSlow;
+  constructor({ reading, consumerRate }: Pick<Cell, 'reading' | 'consumerRate'>) {
+    this.#isSlow = reading === 'slow';
+    this.#msPerByte = consumerRate === 'max' ? 0 : 1000 / consumerRate;
+  }
+
+  /** Values of so many bytes were read: work that begins when what came before is done. */
+  read(bytes: number): void {
+    if (this.#msPerByte === 0) return;
+    this.#busyUntilMs =
+      Math.max(this.#busyUntilMs, performance.now() - READ_AHEAD_MS) + bytes * this.#msPerByte;
   }
 
   get isDue(): boolean {
-    return this.#isSlow && performance.now() - this.#sinceMs >= BETWEEN_RESTS_MS;
+    const nowMs = performance.now();
+    return (
+      this.#busyUntilMs - nowMs >= SHORTEST_REST_MS ||
+      (this.#isSlow && nowMs - this.#sinceMs >= BETWEEN_RESTS_MS)
+    );
   }
 
   async take(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    const nowMs = performance.now();
+    const restMs = this.#isSlow && nowMs - this.#sinceMs >= BETWEEN_RESTS_MS ? REST_MS : 0;
+    const ms = Math.max(restMs, this.#busyUntilMs - nowMs);
+    await new Promise((resolve) => setTimeout(resolve, ms));
     this.#sinceMs = performance.now();
   }
 }

@@ -1,5 +1,6 @@
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { BenchError } from '../model/bench-error.js';
+import type { Cell } from '../model/knobs.js';
 import { nowNs } from './clock.js';
 import { type LoadConsumer, Rests, untilQuiet } from './consumer.js';
 import type { ConsumerMeter } from './consumer-meter.js';
@@ -19,9 +20,9 @@ export class KafkaJsConsumer implements LoadConsumer {
   #fail: (error: BenchError) => void = () => {};
   readonly failed: Promise<never>;
 
-  private constructor(consumer: Consumer, isSlow: boolean) {
+  private constructor(consumer: Consumer, cell: Cell) {
     this.#consumer = consumer;
-    this.#rests = new Rests(isSlow);
+    this.#rests = new Rests(cell);
     this.failed = new Promise<never>((_, reject) => {
       this.#fail = reject;
     });
@@ -42,7 +43,7 @@ export class KafkaJsConsumer implements LoadConsumer {
       maxWaitTimeInMs: MAX_WAIT_MS,
       allowAutoTopicCreation: false,
     });
-    const opened = new KafkaJsConsumer(consumer, plan.cell.reading === 'slow');
+    const opened = new KafkaJsConsumer(consumer, plan.cell);
     try {
       await consumer.connect();
       await consumer.subscribe({ topic: plan.topic, fromBeginning: true });
@@ -90,6 +91,7 @@ export class KafkaJsConsumer implements LoadConsumer {
     meter.requestDone(ns);
     meter.batchRead(ns, bytes);
     meter.recordsRead(partition, ns, messages.length, bytes);
+    this.#rests.read(bytes);
     if (this.#rests.isDue) await this.#rests.take();
   }
 }

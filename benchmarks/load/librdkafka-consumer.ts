@@ -14,7 +14,7 @@ const JOIN_MS = 30_000;
 /** librdkafka's ERR__ASSIGN_PARTITIONS. */
 const ASSIGNED = -175;
 
-/** librdkafka with its real group protocol, message by message. It is never slow: `reading: slow` is refused. */
+/** librdkafka with its real group protocol, message by message. It is never slow: `reading: slow` and `consumerRate` are refused. */
 export class LibrdkafkaConsumer implements LoadConsumer {
   readonly #consumer: RdConsumer;
   #meter: ConsumerMeter | null = null;
@@ -38,10 +38,10 @@ export class LibrdkafkaConsumer implements LoadConsumer {
 
   /** Resolves when it is in its group. The topic is new: its start is its end. */
   static async open(plan: LoadPlan, connection: BrokerConnection): Promise<LibrdkafkaConsumer> {
-    if (plan.cell.reading === 'slow') {
+    if (plan.cell.reading === 'slow' || plan.cell.consumerRate !== 'max') {
       throw new BenchError(
         'LOAD_FAILED',
-        'reading is slow, client is librdkafka: it reads ahead by itself. Take client ready, kafkajs or platformatic',
+        'reading is slow or consumerRate is given, client is librdkafka: it reads ahead by itself. Take client ready, kafkajs or platformatic',
       );
     }
     const { KafkaConsumer } = await loadLibrdkafka();

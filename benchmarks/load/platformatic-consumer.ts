@@ -1,5 +1,6 @@
 import { Consumer, type MessagesStream } from '@platformatic/kafka';
 import { BenchError } from '../model/bench-error.js';
+import type { Cell } from '../model/knobs.js';
 import { nowNs } from './clock.js';
 import { type LoadConsumer, Rests, untilQuiet } from './consumer.js';
 import type { ConsumerMeter } from './consumer-meter.js';
@@ -26,11 +27,11 @@ export class PlatformaticConsumer implements LoadConsumer {
   private constructor(
     consumer: Consumer<Buffer, Buffer, Buffer, Buffer>,
     stream: Stream,
-    isSlow: boolean,
+    cell: Cell,
   ) {
     this.#consumer = consumer;
     this.#stream = stream;
-    this.#rests = new Rests(isSlow);
+    this.#rests = new Rests(cell);
     this.failed = new Promise<never>((_, reject) => {
       this.#fail = reject;
     });
@@ -54,7 +55,7 @@ export class PlatformaticConsumer implements LoadConsumer {
     });
     try {
       const stream = await consumer.consume({ topics: [plan.topic], mode: 'earliest' });
-      return new PlatformaticConsumer(consumer, stream, plan.cell.reading === 'slow');
+      return new PlatformaticConsumer(consumer, stream, plan.cell);
     } catch (error) {
       await consumer.close(true);
       throw platformaticConnectError(connection, error);
@@ -70,6 +71,7 @@ export class PlatformaticConsumer implements LoadConsumer {
       if (bytes > 0) meter.stamp(partition, value, 0, bytes, ns);
       meter.endRun(ns);
       meter.recordsRead(partition, ns, 1, bytes);
+      this.#rests.read(bytes);
       if (!this.#rests.isDue || stream.isPaused()) return;
       stream.pause();
       void this.#rests.take().then(() => stream.resume());

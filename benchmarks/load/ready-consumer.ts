@@ -59,7 +59,7 @@ export class ReadyConsumer implements LoadConsumer {
   ) {
     this.#routes = routes;
     this.#positions = positions;
-    this.#rests = new Rests(plan.cell.reading === 'slow');
+    this.#rests = new Rests(plan.cell);
     this.#startsAgain = isCatchUp(plan);
     this.#usesBatchStamps = usesBatchStamps(plan);
     this.failed = new Promise<never>((_, reject) => {
@@ -339,6 +339,7 @@ export class ReadyConsumer implements LoadConsumer {
       at += size;
     }
     meter.recordsRead(partition, ns, count, valueBytes);
+    this.#rests.read(valueBytes);
   }
 }
 

@@ -42,6 +42,8 @@ const TEXTS: { readonly [N in KnobName]?: (value: Cell[N]) => string } = {
   consumers: counted('consumer'),
   groups: counted('group'),
   reading: (value) => value,
+  consumerRate: (value) =>
+    value === 'max' ? 'consumers at full speed' : `${bytesText(value)}/s a consumer`,
   keys: (value) => (value === 'none' ? 'no keys' : `${value} keys`),
   codec: (value) => (value === 'none' ? 'uncompressed' : value),
   rate: (value) =>

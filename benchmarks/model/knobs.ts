@@ -94,6 +94,12 @@ export const KNOBS = {
     .describe(
       'consumers follow the end; take a tenth of their time off; or one more reads from the start meanwhile',
     ),
+  consumerRate: z
+    .union([z.literal('max'), z.number().positive().max(1e12)])
+    .default('max')
+    .describe(
+      'what each consumer gets through, as with work of its own: max, or bytes of values a second',
+    ),
   keys: z
     .enum(['none', 'uniform', 'zipf', 'hot'])
     .default('none')

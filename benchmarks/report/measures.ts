@@ -105,6 +105,7 @@ export const KNOB_TITLES: Readonly<Record<KnobName, string>> = {
   consumers: 'consumers',
   groups: 'groups',
   reading: 'reading',
+  consumerRate: 'rate of a consumer',
   keys: 'keys',
   client: 'client',
   rate: 'rate',

@@ -112,4 +112,5 @@ const CHOSEN = [
   'codec',
   'producers',
   'rate',
+  'consumers',
 ] as const;

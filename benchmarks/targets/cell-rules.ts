@@ -13,7 +13,7 @@ export function withDefaults(cell: Cell, names: readonly KnobName[]): Cell {
 export function withoutUnused(cell: Cell): Cell {
   const unused: KnobName[] = [];
   if (cell.acks !== 'all') unused.push('minInsyncReplicas');
-  if (cell.consumers === 0) unused.push('groups', 'reading');
+  if (cell.consumers === 0) unused.push('groups', 'reading', 'consumerRate');
   if (cell.experiment !== 'failover' && cell.experiment !== 'recovery') unused.push('by');
   if (cell.rate === 'max') unused.push('arrivals');
   // A closed loop of ready batches has the next one at hand: nothing lingers.

@@ -17,6 +17,7 @@ const NOT_ITS_OWN = [
   'consumers',
   'groups',
   'reading',
+  'consumerRate',
   'client',
 ] as const;
 
