@@ -44,6 +44,10 @@ export function writePartsFully(
   body: Uint8Array,
   position: number,
 ): void {
+  if (head.length === 0) {
+    writeFully(fd, body, 0, body.length, position);
+    return;
+  }
   const done = fs.writevSync(fd, [head, body], position);
   if (done < head.length) writeFully(fd, head, done, head.length - done, position + done);
   const inBody = Math.max(0, done - head.length);

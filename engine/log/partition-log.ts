@@ -84,6 +84,14 @@ import { Waiters } from './waiters.js';
 const DEFAULT_INDEX_CACHE_BYTES = 64 * 1024 * 1024;
 const NO_OPTIONS: AppendOptions = {};
 const BATCH_DEFAULTS: AppendBatchesOptions = {};
+const NO_HEAD = Buffer.alloc(0);
+
+/** Of large batches that stay as they are: written from where they lie. False: not done. */
+function appendAsTheyAre(file: LogFile, source: Buffer): boolean {
+  if (file.appendParts === undefined || !file.prefersParts?.(source.length)) return false;
+  file.appendParts(NO_HEAD, source);
+  return true;
+}
 
 /**
  * One partition's log: record batches in segment files, in Kafka's format.
@@ -428,8 +436,11 @@ export class PartitionLog {
       const isNear = plan.lastOffset - state.nextOffset <= MAX_OFFSET_SPAN;
       segment = this.#roll(reason, source.length, isNear ? state.nextOffset : plan.baseOffset);
     }
-    if (!assigns || !this.#appendOneReady(segment.file, source, sourceView)) {
-      const { file } = segment;
+    const { file } = segment;
+    const isWritten = assigns
+      ? this.#appendOneReady(file, source, sourceView)
+      : appendAsTheyAre(file, source);
+    if (!isWritten) {
       file.reserve(source.length);
       const { buffer, view, at } = file;
       buffer.set(source, at);

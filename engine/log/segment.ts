@@ -13,6 +13,7 @@ import type { SegmentFileSuffix } from '../format/segment-file-name.js';
 import type { FileSystem, LogFile } from '../io/port.js';
 import type { IndexCache } from './index-cache.js';
 import { OFFSET_INDEX_ENTRY_BYTES, OffsetIndex } from './offset-index.js';
+import { RecentBatches } from './recent-batches.js';
 import { SEGMENT_SIDE_KINDS, segmentPath, UnsyncedFiles } from './segment-files.js';
 import { TIME_INDEX_ENTRY_BYTES, TimeIndex } from './time-index.js';
 
@@ -53,6 +54,8 @@ export class Segment {
   #offsetIndex: OffsetIndex | null = null;
   #timeIndex: TimeIndex | null = null;
   #active: boolean;
+  /** Of the batches that this object has seen appended, while it is active. */
+  #recent: RecentBatches | null = null;
   #bytesSinceLastEntry = 0;
   /** True while the index files on disk equal the indexes in memory: only then may memory be given back. */
   #indexesSaved = false;
@@ -191,6 +194,8 @@ export class Segment {
       this.#bytesSinceLastEntry = 0;
     }
     if (this.size === 0) this.#firstTimestampMs = batchMaxTimestampMs;
+    this.#recent ??= new RecentBatches();
+    this.#recent.add(this.size, batchBytes, batchLastOffset);
     this.size += batchBytes;
     this.#bytesSinceLastEntry += batchBytes;
   }
@@ -200,6 +205,8 @@ export class Segment {
    * Kafka: LogSegment.translateOffset.
    */
   positionOf(offset: number): number {
+    const recent = this.#recent?.positionOf(offset) ?? -1;
+    if (recent >= 0) return recent;
     try {
       return this.#scanFor(offset, this.#indexedPosition(offset));
     } catch (error) {
@@ -248,6 +255,8 @@ export class Segment {
 
   /** Size of the batch at the batch boundary `position`, which lies wholly in the segment. Throws CORRUPT_MESSAGE. */
   batchBytesAt(position: number): number {
+    const recent = this.#recent?.bytesAt(position) ?? -1;
+    if (recent >= 0) return recent;
     const window = this.#headerAt(position);
     const bytes = sizeInBytes(window.view, position - window.start);
     if (bytes < BATCH_OVERHEAD || position + bytes > this.size) {
@@ -277,6 +286,8 @@ export class Segment {
    */
   boundaryAtOrBelow(limit: number, from: number): number {
     if (limit >= this.size) return this.size;
+    const recent = this.#recent?.boundaryAtOrBelow(limit) ?? -1;
+    if (recent >= 0) return Math.max(from, recent);
     const entry = this.offsetIndex.lookupPosition(limit);
     let position = entry < 0 ? from : Math.max(from, this.offsetIndex.positionAt(entry));
     while (position < limit) {
@@ -429,6 +440,7 @@ export class Segment {
     this.maxTimestampMs = -1;
     this.offsetOfMaxTimestamp = this.baseOffset;
     this.#firstTimestampMs = null;
+    this.#recent = null;
     this.size = 0;
   }
 
@@ -489,6 +501,7 @@ export class Segment {
   async endRecovery(isLast: boolean): Promise<void> {
     await this.#file?.close({ keepReserved: true });
     this.#file = null;
+    this.#recent = null;
     if (isLast) return;
     this.#timeIndex!.maybeAppend(this.maxTimestampMs, this.offsetOfMaxTimestamp, { final: true });
     // Nothing is synced here: the recovery point stays below this segment until a flush has covered it.
@@ -515,6 +528,7 @@ export class Segment {
       final: true,
     });
     this.#active = false;
+    this.#recent = null;
   }
 
   /** Gives back reserved space and writes the index files, synced. */
@@ -572,6 +586,7 @@ export class Segment {
     void this.offsetIndex;
     this.#keepIndexes();
     const sizeBefore = this.size;
+    this.#recent = null;
     this.size = position;
     this.#offsetIndex!.truncateTo(offset);
     this.#timeIndex!.truncateTo(offset);

@@ -24,6 +24,8 @@ export interface FetchingContext {
 /** Fetch requests on partitions led here. Kafka: ReplicaManager.fetchMessages, DelayedFetch. */
 export class Fetching {
   readonly #context: FetchingContext;
+  /** Fetches that waited, to be answered when this tick ends. */
+  #due: DelayedFetch[] = [];
 
   constructor(context: FetchingContext) {
     this.#context = context;
@@ -50,6 +52,20 @@ export class Fetching {
       new DelayedFetch(this, this.#context, options, reader, resolve).start(answer.results);
     });
   }
+
+  /**
+   * Answers a fetch that waited, with all that came by the end of this tick: requests that arrived in one read, and
+   * high watermarks that one fetch of a follower moved, are one answer instead of one each.
+   */
+  completeSoon(fetch: DelayedFetch): void {
+    if (this.#due.push(fetch) === 1) process.nextTick(this.#completeDue);
+  }
+
+  readonly #completeDue = (): void => {
+    const due = this.#due;
+    this.#due = [];
+    for (const fetch of due) fetch.complete();
+  };
 
   /** Reads all partitions, as far as the answer's size allows. */
   read(
@@ -143,6 +159,7 @@ class DelayedFetch implements ProgressWaiter, Expiring {
   #available: number[] | null = null;
   #bytes = 0;
   #deadline: Deadline | null = null;
+  #isDue = false;
   #isDone = false;
 
   constructor(
@@ -178,7 +195,7 @@ class DelayedFetch implements ProgressWaiter, Expiring {
 
   /** Cheap while it is not what this waits for: it may come with every append. */
   touched(replica: Replica, index: number): void {
-    if (this.#isDone) return;
+    if (this.#isDone || this.#isDue) return;
     const { partitions, minBytes } = this.#options;
     const request = partitions[index]!;
     const log = logToRead(this.#context.replicas, request, this.#reader);
@@ -186,24 +203,24 @@ class DelayedFetch implements ProgressWaiter, Expiring {
       typeof log === 'number' ||
       replica !== this.#context.replicas.get(request.topic, request.partition)
     ) {
-      this.#complete();
+      this.#completeSoon();
       return;
     }
     if (request.fetchOffset >= readableEnd(log, this.#reader)) return;
     if (this.#available === null) {
-      this.#complete();
+      this.#completeSoon();
       return;
     }
     const { maxBytes } = this.#options;
     const read = tryReadPartition(log, request, this.#reader, maxBytes, true, () => undefined);
     this.#bytes += read.records.length - this.#available[index]!;
     this.#available[index] = read.records.length;
-    if (this.#bytes >= minBytes || read.errorCode !== KafkaError.NONE) this.#complete();
+    if (this.#bytes >= minBytes || read.errorCode !== KafkaError.NONE) this.#completeSoon();
   }
 
   expire(): void {
     this.#deadline = null;
-    this.#complete();
+    this.complete();
   }
 
   readonly #onAbort = (): void => {
@@ -212,7 +229,12 @@ class DelayedFetch implements ProgressWaiter, Expiring {
     this.#resolve([]);
   };
 
-  #complete(): void {
+  #completeSoon(): void {
+    this.#isDue = true;
+    this.#fetching.completeSoon(this);
+  }
+
+  complete(): void {
     if (this.#isDone) return;
     this.#leave();
     this.#resolve(this.#fetching.read(this.#options, this.#reader).results);

@@ -14,6 +14,7 @@ import type { Execution, SimulatedNetwork } from './simulated-network.js';
 import type { SimulatedProcess } from './simulated-process.js';
 
 const LENGTH_BYTES = 4;
+const MAX_OVERLAPPING = 16;
 /** What memory is filled with that may be used again. */
 const POISON = 0xdb;
 
@@ -258,8 +259,12 @@ class Server {
   readonly #connectionId: string;
   #abort: AbortController | null = null;
   #isGone = false;
-  #isServing = false;
-  #execution: Execution | null = null;
+  /** Requests that were given to the handler and not answered; more than one: all are Produce. */
+  #underWay = 0;
+  #mayOverlap = false;
+  /** Settles when all of them have been answered. */
+  #answered: Promise<void> = Promise.resolve();
+  readonly #executions = new Set<Execution>();
 
   constructor(
     network: SimulatedNetwork,
@@ -280,7 +285,7 @@ class Server {
   received(api: ApiName, version: number, frame: Buffer, losesAnswer: boolean): void {
     if (this.#isGone) return;
     this.#queue.push({ api, version, frame, losesAnswer });
-    if (!this.#isServing) void this.#serve();
+    this.#pump();
   }
 
   clientGone(): void {
@@ -288,21 +293,32 @@ class Server {
       if (this.#isGone) return;
       this.#isGone = true;
       this.#queue.length = 0;
-      if (this.#execution !== null) this.#execution.isAbandoned = true;
+      for (const execution of this.#executions) execution.isAbandoned = true;
       this.#abort?.abort();
     });
   }
 
-  async #serve(): Promise<void> {
-    this.#isServing = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      await this.#handle(next);
-      if (!this.process.isAlive) return;
+  /** One at a time, but for Produce requests, which overlap and are answered in order: as the product's connections. */
+  #pump(): void {
+    while (
+      this.#queue.length > 0 &&
+      (this.#underWay === 0 ||
+        (this.#mayOverlap && this.#underWay < MAX_OVERLAPPING && this.#queue[0]!.api === 'Produce'))
+    ) {
+      const next = this.#queue.shift()!;
+      this.#underWay += 1;
+      this.#mayOverlap = next.api === 'Produce';
+      this.#answered = this.#handle(next, this.#answered).then(() => {
+        this.#underWay -= 1;
+        if (this.process.isAlive) this.#pump();
+      });
     }
-    this.#isServing = false;
   }
 
-  async #handle({ api, version, frame, losesAnswer }: Received): Promise<void> {
+  async #handle(
+    { api, version, frame, losesAnswer }: Received,
+    answeredBefore: Promise<void>,
+  ): Promise<void> {
     const network = this.#network;
     const { world, executions } = network;
     let closes: string | null = null;
@@ -320,7 +336,7 @@ class Server {
       isAbandoned: false,
     };
     executions.add(execution);
-    this.#execution = execution;
+    this.#executions.add(execution);
     try {
       const request = decodeRequest(api, version, frame, bodyOffset);
       const answer = await this.#handler.handle(api, version, request, context);
@@ -329,14 +345,15 @@ class Server {
       const bytes =
         answer === null ? null : Buffer.concat(encodeResponse(api, version, correlationId, answer));
       if (api === 'Produce') frame.fill(POISON);
-      if (this.#isGone) return;
+      await answeredBefore;
+      if (this.#isGone || !this.process.isAlive) return;
       if (bytes !== null) this.#end.answer(bytes.subarray(LENGTH_BYTES), losesAnswer);
       if (closes !== null) this.#end.reset(closes);
     } catch (error) {
       if (error instanceof SimulatedCrash || !this.process.isAlive) return;
       world.fail(error);
     } finally {
-      this.#execution = null;
+      this.#executions.delete(execution);
       executions.delete(execution);
     }
   }

@@ -29,15 +29,33 @@ const MAX_QUEUED_REQUESTS = 16;
 const MAX_QUEUED_BYTES = 1024 * 1024;
 /** While more than this waits to be sent, no further request is served. */
 const MAX_UNSENT_BYTES = 1024 * 1024;
+/** Produce requests of one connection that may wait for followers at a time. Kafka's clients send 5 ahead. */
+const MAX_OVERLAPPING = 16;
+/** While requests of more than this wait for followers, the next one waits behind them. */
+const MAX_OVERLAPPING_BYTES = 4 * 1024 * 1024;
 /** A client must send at this rate while memory is short. */
 const LEAST_BYTES_PER_MS = 64;
 /** After our last byte the client may still send for so long: closing earlier could destroy what it has not read yet. */
 const LINGER_MS = 1000;
 const NO_CHUNKS: readonly Buffer[] = [];
+const PRODUCE_KEY = APIS.Produce.key;
+
+/** A request that has been given to its handler and not been answered. */
+interface UnderWay {
+  readonly frame: Frame;
+  readonly api: ApiName;
+  readonly scope: RequestScope;
+  /** What there is to say once all before it have been answered; null: it waits. */
+  outcome: (() => void) | null;
+}
 
 /**
  * One client's connection. Requests are served one at a time in the order they came; those that come
  * meanwhile wait here, up to a limit, and then in the socket.
+ *
+ * Produce requests alone overlap: while one waits for followers, the next is given to its handler, which appends at
+ * once and so in order. Answers leave in the order of the requests. Kafka serves the next one only after the answer, so
+ * that there each batch of a producer pays a round trip to the followers of its own.
  */
 export class Connection implements Receiver {
   readonly identity: ConnectionIdentity;
@@ -47,7 +65,11 @@ export class Connection implements Receiver {
   readonly #socket: Socket;
   readonly #queue: Frame[] = [];
   #queuedBytes = 0;
-  #isBusy = false;
+  #isAuthenticating = false;
+  /** Oldest first. More than one: all are Produce. */
+  readonly #underWay: UnderWay[] = [];
+  #underWayBytes = 0;
+  #isCorked = false;
   /** `ending`: the last answer is on its way. */
   #state: 'open' | 'ending' | 'closed' = 'open';
   #hasEnded = false;
@@ -205,11 +227,16 @@ export class Connection implements Receiver {
     this.#pump();
   }
 
+  /** Something is being served. */
+  get #isBusy(): boolean {
+    return this.#isAuthenticating || this.#underWay.length > 0;
+  }
+
   #pump(): void {
     while (
-      !this.#isBusy &&
-      this.#state === 'open' &&
       this.#queue.length > 0 &&
+      this.#state === 'open' &&
+      (!this.#isBusy || this.#mayOverlap(this.#queue[0]!)) &&
       this.#socket.writableLength < MAX_UNSENT_BYTES
     ) {
       const frame = this.#queue.shift()!;
@@ -217,6 +244,20 @@ export class Connection implements Receiver {
       this.#serve(frame);
     }
     if (this.#hasEnded && !this.#isBusy && this.#queue.length === 0) this.#finish(false);
+  }
+
+  /** Whether `next` may be served beside what is under way. */
+  #mayOverlap({ bytes }: Frame): boolean {
+    return (
+      !this.#isAuthenticating &&
+      this.#underWay[0]!.api === 'Produce' &&
+      this.#underWay.length < MAX_OVERLAPPING &&
+      this.#underWayBytes + bytes.length <= MAX_OVERLAPPING_BYTES &&
+      bytes.length >= 2 &&
+      bytes.readInt16BE(0) === PRODUCE_KEY &&
+      // What was sent after a request that closes the connection is not done.
+      this.#underWay.every(({ scope }) => scope.closing === null)
+    );
   }
 
   #serve(frame: Frame): void {
@@ -274,26 +315,57 @@ export class Connection implements Receiver {
     try {
       answer = this.#owner.handler.handle(api, header.apiVersion, request as never, scope);
     } catch (error) {
-      this.#threw(frame, api, request, scope, error);
+      this.#inTurn(frame, api, scope, () => this.#threw(frame, api, request, scope, error));
       return;
     }
     if (answer instanceof Promise) {
-      this.#isBusy = true;
+      const underWay = this.#begin(frame, api, scope, null);
       answer.then(
-        (settled) => {
-          this.#isBusy = false;
-          this.#answered(frame, api, request, scope, settled);
-          this.#goOn();
-        },
-        (error: unknown) => {
-          this.#isBusy = false;
-          this.#threw(frame, api, request, scope, error);
-          this.#goOn();
-        },
+        (settled) =>
+          this.#settle(underWay, () => this.#answered(frame, api, request, scope, settled)),
+        (error: unknown) =>
+          this.#settle(underWay, () => this.#threw(frame, api, request, scope, error)),
       );
     } else {
-      this.#answered(frame, api, request, scope, answer);
+      this.#inTurn(frame, api, scope, () => this.#answered(frame, api, request, scope, answer));
     }
+  }
+
+  /** Of what is done already: now, or once all before it have been answered. */
+  #inTurn(frame: Frame, api: ApiName, scope: RequestScope, outcome: () => void): void {
+    if (this.#underWay.length === 0) outcome();
+    else this.#begin(frame, api, scope, outcome);
+  }
+
+  #begin(frame: Frame, api: ApiName, scope: RequestScope, outcome: (() => void) | null): UnderWay {
+    const underWay: UnderWay = { frame, api, scope, outcome };
+    this.#underWay.push(underWay);
+    this.#underWayBytes += frame.bytes.length;
+    return underWay;
+  }
+
+  /** Gives the answers that are next in order. */
+  #settle(settled: UnderWay, outcome: () => void): void {
+    settled.outcome = outcome;
+    if (this.#underWay[0] !== settled) return;
+    this.#corkUntilTickEnds();
+    for (let next = this.#underWay[0]; next?.outcome != null; next = this.#underWay[0]) {
+      this.#underWay.shift();
+      this.#underWayBytes -= next.frame.bytes.length;
+      next.outcome();
+    }
+    this.#goOn();
+  }
+
+  /** Answers that become ready together, as followers acknowledge what several requests brought, leave in one write. */
+  #corkUntilTickEnds(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#socket.cork();
+    process.nextTick(() => {
+      this.#isCorked = false;
+      this.#socket.uncork();
+    });
   }
 
   #goOn(): void {
@@ -358,6 +430,7 @@ export class Connection implements Receiver {
       durationMs: this.#owner.monotonicMs() - scope.startedMs,
     });
     if (scope.closing !== null) {
+      this.#dropUnderWay();
       this.end('handler', scope.closing);
     } else if (this.#endAfterAnswer !== null) {
       this.end(this.#endAfterAnswer.reason, this.#endAfterAnswer.message);
@@ -409,7 +482,7 @@ export class Connection implements Receiver {
   }
 
   #authenticate(frame: Frame, step: ReturnType<SaslSession['rawToken']>): void {
-    this.#isBusy = true;
+    this.#isAuthenticating = true;
     const { limits } = this.#owner;
     // The session never rejects.
     void step.then(({ chunks, outcome }) => {
@@ -417,13 +490,13 @@ export class Connection implements Receiver {
       if (outcome.kind === 'failed') {
         // Kafka tells late, to slow guessing down.
         this.#owner.after(limits.connectionFailedAuthenticationDelayMs, () => {
-          this.#isBusy = false;
+          this.#isAuthenticating = false;
           this.#write(chunks);
           this.end('authentication-failed', outcome.message);
         });
         return;
       }
-      this.#isBusy = false;
+      this.#isAuthenticating = false;
       this.#write(chunks);
       if (outcome.kind === 'authenticated') {
         const { principal, mechanism } = outcome;
@@ -531,6 +604,13 @@ export class Connection implements Receiver {
     for (const frame of this.#queue) this.reader.release(frame, true);
     this.#queue.length = 0;
     this.#queuedBytes = 0;
+  }
+
+  /** What comes after the last answer is not told. Its handlers may still look at the bytes. */
+  #dropUnderWay(): void {
+    for (const { frame } of this.#underWay) this.reader.release(frame, false);
+    this.#underWay.length = 0;
+    this.#underWayBytes = 0;
   }
 
   #peer(): { listenerName: string; clientHost: string; connectionId: string } {

@@ -368,6 +368,154 @@ describe('limits', () => {
   });
 });
 
+describe('Produce requests of one connection overlap', () => {
+  const records = Buffer.alloc(100, 1);
+  const body = { acks: -1, topicData: [{ name: 't', partitionData: [{ index: 0, records }] }] };
+  /** A broker whose Produce requests wait until they are let go, by number. */
+  async function holding() {
+    const served = await started();
+    const begun: ((answer: object | Error) => void)[] = [];
+    served.handler.script.Produce = () =>
+      new Promise((resolve, reject) => {
+        begun.push((answer) => (answer instanceof Error ? reject(answer) : resolve(answer)));
+      });
+    return { served, begun, peer: await peerOf(served) };
+  }
+
+  test('the next is handled while one waits; answers keep the order of requests', async () => {
+    const { begun, peer } = await holding();
+    for (let id = 0; id < 4; id++) peer.request('Produce', 9, id, body);
+    await until(() => begun.length === 4);
+    let isAnswered = false;
+    const first = peer.frame().then((frame) => {
+      isAnswered = true;
+      return frame;
+    });
+    for (const id of [2, 1, 3]) begun[id]!({});
+    await pause(10);
+    expect(isAnswered).toBe(false);
+    begun[0]!({});
+    expect(correlationId(await first)).toBe(0);
+    for (const id of [1, 2, 3]) expect(correlationId(await peer.frame())).toBe(id);
+  });
+
+  test('another request waits until all of them have been answered, and they for it', async () => {
+    const { served, begun, peer } = await holding();
+    const heartbeats: (() => void)[] = [];
+    served.handler.script.Heartbeat = () =>
+      new Promise((resolve) => heartbeats.push(() => resolve({})));
+    peer.request('Produce', 9, 0, body);
+    peer.request('Produce', 9, 1, body);
+    peer.request('Heartbeat', 0, 2, heartbeat);
+    peer.request('Produce', 9, 3, body);
+    await until(() => begun.length === 2);
+    begun[1]!({});
+    await pause(5);
+    expect(heartbeats.length).toBe(0);
+    begun[0]!({});
+    await until(() => heartbeats.length === 1);
+    await pause(5);
+    expect(begun.length).toBe(2);
+    heartbeats[0]!();
+    await until(() => begun.length === 3);
+    begun[2]!({});
+    for (let id = 0; id < 4; id++) expect(correlationId(await peer.frame())).toBe(id);
+  });
+
+  test('16 at a time, 4 MiB at a time: the rest waits', async () => {
+    const { served, begun, peer } = await holding();
+    for (let id = 0; id < 40; id++) peer.request('Produce', 9, id, body);
+    await until(() => begun.length === 16);
+    await pause(5);
+    expect(begun.length).toBe(16);
+    for (let id = 0; id < 40; id++) {
+      await until(() => begun.length > id);
+      begun[id]!({});
+      expect(correlationId(await peer.frame())).toBe(id);
+    }
+    const large = Buffer.alloc(1_500_000);
+    const topicData = [{ name: 't', partitionData: [{ index: 0, records: large }] }];
+    for (let id = 0; id < 4; id++) peer.request('Produce', 9, id, { acks: -1, topicData });
+    await until(() => begun.length === 42);
+    await pause(20);
+    expect(begun.length).toBe(42);
+    for (let id = 0; id < 4; id++) {
+      await until(() => begun.length > 40 + id);
+      begun[40 + id]!({});
+      expect(correlationId(await peer.frame())).toBe(id);
+    }
+    expect(served.server.status().queuedRequestBytes).toBe(0);
+  });
+
+  test('one that is answered at once waits for those before it', async () => {
+    const { served, begun, peer } = await holding();
+    peer.request('Produce', 9, 0, body);
+    await until(() => begun.length === 1);
+    served.handler.script.Produce = () => ({});
+    peer.request('Produce', 9, 1, body);
+    served.handler.script.ListGroups = () => ({});
+    peer.send(request('ListGroups', 2));
+    await pause(5);
+    begun[0]!({});
+    for (let id = 0; id < 3; id++) expect(correlationId(await peer.frame())).toBe(id);
+  });
+
+  test('a failure is told in its turn', async () => {
+    const { begun, peer } = await holding();
+    for (let id = 0; id < 3; id++) peer.request('Produce', 9, id, body);
+    await until(() => begun.length === 3);
+    begun[1]!(new Error('a bug'));
+    begun[2]!({});
+    await pause(5);
+    begun[0]!({});
+    for (let id = 0; id < 3; id++) expect(correlationId(await peer.frame())).toBe(id);
+  });
+
+  test('closeConnection: answered up to it; what is behind it is dropped', async () => {
+    const { served, begun, peer } = await holding();
+    peer.request('Produce', 9, 0, body);
+    await until(() => begun.length === 1);
+    served.handler.script.Produce = (_, context) => {
+      context.closeConnection('refused');
+      return null;
+    };
+    peer.request('Produce', 9, 1, { ...body, acks: 0 });
+    await pause(5);
+    let isDone = false;
+    served.handler.script.Produce = () => {
+      isDone = true;
+      return {};
+    };
+    peer.request('Produce', 9, 2, body);
+    await pause(5);
+    begun[0]!({});
+    expect(correlationId(await peer.frame())).toBe(0);
+    expect(isDone).toBe(false);
+    expect(await peer.frame()).toBeNull();
+    expect(served.server.status().queuedRequestBytes).toBe(0);
+  });
+
+  test('the client goes away, the server closes: nothing is left of what waits', async () => {
+    const { served, begun, peer } = await holding();
+    for (let id = 0; id < 3; id++) peer.request('Produce', 9, id, body);
+    await until(() => begun.length === 3);
+    peer.destroy();
+    await pause(5);
+    for (const answer of begun) answer({});
+    await until(() => served.server.status().connections === 0);
+    expect(served.server.status().queuedRequestBytes).toBe(0);
+
+    const second = await peerOf(served);
+    for (let id = 0; id < 3; id++) second.request('Produce', 9, id, body);
+    await until(() => begun.length === 6);
+    const closed = served.server.close();
+    for (const answer of begun.splice(3).reverse()) answer({});
+    for (let id = 0; id < 3; id++) expect(correlationId(await second.frame())).toBe(id);
+    expect(await second.frame()).toBeNull();
+    await closed;
+  });
+});
+
 test('a client that reads slowly but steadily is not closed', async () => {
   const served = await started({ limits: { stalledTransferMs: 300 } });
   const records = Buffer.alloc(30_000_000);
