@@ -27,7 +27,6 @@ export interface SentPartition {
 }
 
 interface Flight {
-  readonly abort: AbortController;
   readonly sent: ReadonlyMap<Replica, SentPartition>;
   /** The leader does not hold it for long: nothing is gained by giving it up. */
   readonly endsSoon: boolean;
@@ -60,6 +59,8 @@ export class ReplicaFetcher {
   readonly #context: FetcherContext;
   readonly #replicas = new Map<Replica, FollowerState>();
   #flight: Flight | null = null;
+  /** Of the fetches from here on, until one is given up. */
+  #abort = new AbortController();
   #cancelWake: (() => void) | null = null;
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #cancelGrace: (() => void) | null = null;
@@ -109,7 +110,7 @@ export class ReplicaFetcher {
     this.#cancelWake?.();
     this.#cancelGrace?.();
     this.#cancelSyncGrace?.();
-    this.#flight?.abort.abort();
+    this.#abort.abort();
     this.connection.close();
   }
 
@@ -121,18 +122,18 @@ export class ReplicaFetcher {
       return;
     }
     if (this.#cancelGrace !== null || this.#flight.endsSoon) return;
-    const { abort } = this.#flight;
+    const flight = this.#flight;
     const graceMs = this.#hasGivenUp ? SECOND_GRACE_MS : JOIN_GRACE_MS;
     this.#cancelGrace = this.#context.timers.after(graceMs, () => {
       this.#cancelGrace = null;
       if (this.#flight === null || !this.#hasReadyOutside()) return;
-      if (this.#flight.abort !== abort) {
+      if (this.#flight !== flight) {
         // Another fetch by now: it has its own time.
         this.wake();
         return;
       }
       this.#hasGivenUp = true;
-      abort.abort();
+      this.#abort.abort();
     });
   }
 
@@ -149,9 +150,11 @@ export class ReplicaFetcher {
     const sent = this.#ready();
     if (sent.size === 0) return;
     const endsSoon = this.#syncing.size > 0;
-    const flight: Flight = { abort: new AbortController(), sent, endsSoon };
+    const flight: Flight = { sent, endsSoon };
     this.#flight = flight;
-    this.connection.fetch(this.#request(flight), flight.abort.signal).then(
+    if (this.#abort.signal.aborted) this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    this.connection.fetch(this.#request(flight), signal).then(
       (response) => {
         if (this.#flight !== flight) return;
         this.#flight = null;
@@ -162,7 +165,7 @@ export class ReplicaFetcher {
       (cause: unknown) => {
         if (this.#flight !== flight) return;
         this.#flight = null;
-        if (!flight.abort.signal.aborted) {
+        if (!signal.aborted) {
           this.#context.onFailure(this, [...sent.values()], cause);
         }
         this.#next();
