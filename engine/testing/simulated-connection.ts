@@ -109,6 +109,8 @@ class Link {
   isBroken = false;
   /** Nothing goes through any more, though this end may not have heard of it. */
   #isReset = false;
+  /** Nobody was there when the first request came. */
+  #isLost = false;
   #server: Server | null = null;
   #lastDueMs = 0;
   #lastAnswerMs = 0;
@@ -193,11 +195,13 @@ class Link {
   }
 
   #arrived(api: ApiName, version: number, frame: Buffer, losesAnswer: boolean): void {
-    if (this.#isReset || (this.isBroken && !this.#isLate)) return;
+    if (this.#isReset || this.#isLost || (this.isBroken && !this.#isLate)) return;
     const network = this.#network;
     const listener = network.listener(this.#to);
     if (listener === null) {
-      if (!network.isDark(this.#to)) this.#reset('connection refused');
+      // What is sent after something that was lost does not arrive either.
+      if (network.isDark(this.#to)) this.#isLost = true;
+      else this.#reset('connection refused');
       return;
     }
     if (this.#server === null) {

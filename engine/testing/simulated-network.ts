@@ -53,6 +53,8 @@ export class SimulatedNetwork {
   readonly #cuts = new Set<string>();
   readonly #slow = new Map<string, number>();
   #held: { readonly link: string; readonly run: () => void }[] = [];
+  /** Messages on each link that were held and are about to arrive: what comes now comes behind them. */
+  readonly #late = new Map<string, number>();
   /** Requests that servers work on now. */
   readonly executions = new Set<Execution>();
   /** From now on connections break only with their ends. */
@@ -128,7 +130,9 @@ export class SimulatedNetwork {
   }
 
   #arrive(from: string, to: string, run: () => void): void {
-    if (this.isCut(from, to)) this.#held.push({ link: linkOf(from, to), run });
+    const link = linkOf(from, to);
+    if (this.#cuts.has(link)) this.#held.push({ link, run });
+    else if (this.#late.has(link)) this.#arriveLate(link, run);
     else run();
   }
 
@@ -137,8 +141,19 @@ export class SimulatedNetwork {
     this.#held = held.filter(({ link }) => this.#cuts.has(link));
     for (const { link, run } of held) {
       // All at once and in order: each before whatever is sent from now on.
-      if (!this.#cuts.has(link)) this.world.timers.after(0, run);
+      if (!this.#cuts.has(link)) this.#arriveLate(link, run);
     }
+  }
+
+  #arriveLate(link: string, run: () => void): void {
+    this.#late.set(link, (this.#late.get(link) ?? 0) + 1);
+    this.world.timers.after(0, () => {
+      const left = this.#late.get(link)! - 1;
+      if (left === 0) this.#late.delete(link);
+      else this.#late.set(link, left);
+      if (this.#cuts.has(link)) this.#held.push({ link, run });
+      else run();
+    });
   }
 
   /** A channel as between a process and its child: whole messages, in order, until one of the two is gone. */
