@@ -28,8 +28,10 @@ export interface RequestContext {
 /**
  * Serves requests, whatever brought them. Only versions that `isServed` says yes to arrive; SASL never does.
  *
- * Requests of one connection come one at a time, each after the one before it was answered; those of
- * different connections come in any order, at any time. An answer that is there at once should be returned
+ * Requests of one connection come one at a time, each after the one before it was answered; but Produce requests
+ * follow each other without waiting for answers, each once the call before it has returned, and are answered in order.
+ * So a handler of Produce appends before it returns. Requests of different connections come in any order, at any
+ * time. An answer that is there at once should be returned
  * as it is: a promise costs a turn of the event loop.
  *
  * Buffers inside `request` are views of memory received from the network. Those of a Produce request may be
