@@ -343,12 +343,13 @@ class Server {
     this.#executions.add(execution);
     try {
       const request = decodeRequest(api, version, frame, bodyOffset);
-      const answer = await this.#handler.handle(api, version, request, context);
+      const answering = this.#handler.handle(api, version, request, context);
+      if (api === 'Produce') frame.fill(POISON);
+      const answer = await answering;
       if (!this.process.isAlive) return;
       if (answer !== null) network.options.onAnswer?.({ host: this.#host, api, request, answer });
       const bytes =
         answer === null ? null : Buffer.concat(encodeResponse(api, version, correlationId, answer));
-      if (api === 'Produce') frame.fill(POISON);
       await answeredBefore;
       if (this.#isGone || !this.process.isAlive) return;
       if (bytes !== null) this.#end.answer(bytes.subarray(LENGTH_BYTES), losesAnswer);

@@ -31,8 +31,6 @@ const MAX_QUEUED_BYTES = 1024 * 1024;
 const MAX_UNSENT_BYTES = 1024 * 1024;
 /** Produce requests of one connection that may wait for followers at a time. Kafka's clients send 5 ahead. */
 const MAX_OVERLAPPING = 16;
-/** While requests of more than this wait for followers, the next one waits behind them. */
-const MAX_OVERLAPPING_BYTES = 4 * 1024 * 1024;
 /** A client must send at this rate while memory is short. */
 const LEAST_BYTES_PER_MS = 64;
 /** After our last byte the client may still send for so long: closing earlier could destroy what it has not read yet. */
@@ -68,7 +66,6 @@ export class Connection implements Receiver {
   #isAuthenticating = false;
   /** Oldest first. More than one: all are Produce. */
   readonly #underWay: UnderWay[] = [];
-  #underWayBytes = 0;
   #isCorked = false;
   /** `ending`: the last answer is on its way. */
   #state: 'open' | 'ending' | 'closed' = 'open';
@@ -252,7 +249,6 @@ export class Connection implements Receiver {
       !this.#isAuthenticating &&
       this.#underWay[0]!.api === 'Produce' &&
       this.#underWay.length < MAX_OVERLAPPING &&
-      this.#underWayBytes + bytes.length <= MAX_OVERLAPPING_BYTES &&
       bytes.length >= 2 &&
       bytes.readInt16BE(0) === PRODUCE_KEY &&
       // What was sent after a request that closes the connection is not done.
@@ -319,6 +315,8 @@ export class Connection implements Receiver {
       return;
     }
     if (answer instanceof Promise) {
+      // What waits for followers holds no memory that their fetches may need to come in.
+      if (api === 'Produce') this.#release(frame, scope, true);
       const underWay = this.#begin(frame, api, scope, null);
       answer.then(
         (settled) =>
@@ -340,7 +338,6 @@ export class Connection implements Receiver {
   #begin(frame: Frame, api: ApiName, scope: RequestScope, outcome: (() => void) | null): UnderWay {
     const underWay: UnderWay = { frame, api, scope, outcome };
     this.#underWay.push(underWay);
-    this.#underWayBytes += frame.bytes.length;
     return underWay;
   }
 
@@ -351,7 +348,6 @@ export class Connection implements Receiver {
     this.#corkUntilTickEnds();
     for (let next = this.#underWay[0]; next?.outcome != null; next = this.#underWay[0]) {
       this.#underWay.shift();
-      this.#underWayBytes -= next.frame.bytes.length;
       next.outcome();
     }
     this.#goOn();
@@ -421,7 +417,7 @@ export class Connection implements Receiver {
   ): void {
     const requestBytes = frame.bytes.length;
     const responseBytes = this.#write(chunks);
-    this.reader.release(frame, isReusable && api === 'Produce');
+    this.#release(frame, scope, isReusable && api === 'Produce');
     this.#owner.onRequest?.({
       api,
       listenerName: this.identity.listenerName,
@@ -435,6 +431,12 @@ export class Connection implements Receiver {
     } else if (this.#endAfterAnswer !== null) {
       this.end(this.#endAfterAnswer.reason, this.#endAfterAnswer.message);
     }
+  }
+
+  #release(frame: Frame, scope: RequestScope, isReusable: boolean): void {
+    if (scope.isReleased) return;
+    scope.isReleased = true;
+    this.reader.release(frame, isReusable);
   }
 
   #serveSasl(
@@ -608,9 +610,8 @@ export class Connection implements Receiver {
 
   /** What comes after the last answer is not told. Its handlers may still look at the bytes. */
   #dropUnderWay(): void {
-    for (const { frame } of this.#underWay) this.reader.release(frame, false);
+    for (const { frame, scope } of this.#underWay) this.#release(frame, scope, false);
     this.#underWay.length = 0;
-    this.#underWayBytes = 0;
   }
 
   #peer(): { listenerName: string; clientHost: string; connectionId: string } {

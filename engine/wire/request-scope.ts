@@ -16,6 +16,8 @@ export class RequestScope implements RequestContext {
   readonly correlationId: number;
   readonly startedMs: number;
   closing: string | null = null;
+  /** The memory of the request has been given back. */
+  isReleased = false;
   readonly #connection: ScopeConnection;
 
   constructor(connection: ScopeConnection, header: DecodedRequestHeader, startedMs: number) {
