@@ -342,12 +342,16 @@ class Server {
     executions.add(execution);
     this.#executions.add(execution);
     try {
-      const request = decodeRequest(api, version, frame, bodyOffset);
+      const memory = api === 'Produce' ? Buffer.from(frame) : frame;
+      const request = decodeRequest(api, version, memory, bodyOffset);
       const answering = this.#handler.handle(api, version, request, context);
-      if (api === 'Produce') frame.fill(POISON);
+      if (api === 'Produce') memory.fill(POISON);
       const answer = await answering;
       if (!this.process.isAlive) return;
-      if (answer !== null) network.options.onAnswer?.({ host: this.#host, api, request, answer });
+      if (answer !== null && network.options.onAnswer !== undefined) {
+        const asSent = decodeRequest(api, version, frame, bodyOffset);
+        network.options.onAnswer({ host: this.#host, api, request: asSent, answer });
+      }
       const bytes =
         answer === null ? null : Buffer.concat(encodeResponse(api, version, correlationId, answer));
       await answeredBefore;
