@@ -165,10 +165,12 @@ export class Brokers {
       signal: AbortSignal,
     ) => {
       const answer = this.call(api, version, request, { brokerId, clientId: 'replica' });
-      const aborted = new Promise<never>((_, reject) => {
-        signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+      return new Promise<Awaited<typeof answer>>((resolve, reject) => {
+        const onAbort = (): void => reject(new Error('aborted'));
+        signal.addEventListener('abort', onAbort, { once: true });
+        // Many fetches share one signal.
+        answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
       });
-      return Promise.race([answer, aborted]);
     };
     return {
       connect: (brokerId) => ({
