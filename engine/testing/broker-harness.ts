@@ -165,7 +165,7 @@ export class Brokers {
       signal: AbortSignal,
     ) => {
       const answer = this.call(api, version, request, { brokerId, clientId: 'replica' });
-      return new Promise<Awaited<typeof answer>>((resolve, reject) => {
+      return new Promise<DecodedResponseOf<N>>((resolve, reject) => {
         const onAbort = (): void => reject(new Error('aborted'));
         signal.addEventListener('abort', onAbort, { once: true });
         // Many fetches share one signal.
