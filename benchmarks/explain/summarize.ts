@@ -37,6 +37,7 @@ export function summarizeCell(
     cpuSecondsPerMillionRecords: cpuByRole(runs, acknowledged),
     peakRssBytes: peakRssByRole(runs),
     diskBytesPerByte: diskBytesPerByte(runs),
+    networkBytesPerByte: networkBytesPerByte(runs),
     attribution: attributeCell(cell, runs, calibration, generatorLimit),
   };
 }
@@ -70,6 +71,23 @@ function sumByRole(
   const sums: Record<string, number> = {};
   for (const process of processes) sums[process.role] = (sums[process.role] ?? 0) + of(process);
   return sums;
+}
+
+/** Null: a broker did not count, or there is none. */
+function networkBytesPerByte(runs: readonly CellRun[]): CellSummary['networkBytesPerByte'] {
+  let [received, sent, acknowledged] = [0, 0, 0];
+  for (const { processes, produced } of runs) {
+    const brokers = processes.filter(({ role }) => role === 'broker');
+    if (brokers.length === 0) return null;
+    for (const { networkReceivedBytes, networkSentBytes } of brokers) {
+      if (networkReceivedBytes === null || networkSentBytes === null) return null;
+      received += networkReceivedBytes;
+      sent += networkSentBytes;
+    }
+    acknowledged += produced.bytes;
+  }
+  if (acknowledged === 0) return null;
+  return { received: received / acknowledged, sent: sent / acknowledged };
 }
 
 function diskBytesPerByte(runs: readonly CellRun[]): number | null {

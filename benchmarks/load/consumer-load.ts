@@ -4,7 +4,7 @@ import { ConsumerMeter } from './consumer-meter.js';
 import type { Load } from './load.js';
 import { openConsumer } from './open-consumer.js';
 import { isCatchUp, type LoadPlan, type LoadResult, type Schedule } from './plan.js';
-import { ProcessUsage, peakRssBytes, untilMs } from './process-usage.js';
+import { isNetworkCounted, ProcessUsage, peakRssBytes, untilMs } from './process-usage.js';
 import { Window } from './window.js';
 
 /** After the window, producers wait for what is under way; a consumer that nobody stops ends by itself after so long. */
@@ -39,6 +39,7 @@ export class ConsumerLoad implements Load {
       window,
       partitions: plan.cell.partitions,
       measuresLatency: !isCatchUp(plan),
+      isExperiment: plan.isNumbered,
     });
     this.#meter = meter;
     const usage = new ProcessUsage(window);
@@ -57,6 +58,7 @@ export class ConsumerLoad implements Load {
       ...meter.result(),
       userSeconds: usage.userSeconds,
       systemSeconds: usage.systemSeconds,
+      network: isNetworkCounted(plan) ? usage.network : null,
       peakRssBytes: peakRssBytes(),
       readBack: null,
     };

@@ -36,10 +36,11 @@ export class ConsumerMeter {
     readonly window: Window;
     readonly partitions: number;
     readonly measuresLatency: boolean;
+    readonly isExperiment: boolean;
   }) {
     this.#window = options.window;
     this.#measuresLatency = options.measuresLatency;
-    this.#timeline = new Timeline(options.window);
+    this.#timeline = new Timeline(options.window, options.isExperiment);
     this.#byPartition = new Float64Array(options.partitions);
     this.#lastNs = new Float64Array(options.partitions);
   }

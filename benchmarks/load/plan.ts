@@ -1,5 +1,6 @@
 import type { Cell } from '../model/knobs.js';
 import type { LatencySummary, Tick } from '../model/result.js';
+import type { NetworkTotals } from '../network-meter.js';
 
 /**
  * What the suite and its load processes say to each other, over Node's channel between parent and child, as plain JSON.
@@ -151,6 +152,8 @@ export interface LoadResult {
   readonly userSeconds: number;
   readonly systemSeconds: number;
   readonly peakRssBytes: number;
+  /** Bytes over its sockets in the window; null: not counted. */
+  readonly network: NetworkTotals | null;
   /** Mean over the window of requests under way, all connections together. Consumers: 0. */
   readonly meanInFlight: number;
   /** Open loop: records that were due in the window; closed loop: null. */
@@ -159,7 +162,7 @@ export interface LoadResult {
   /** Producers: publish; consumers: end to end in `corrected`, `service` null. */
   readonly corrected: LatencySummary | null;
   readonly service: LatencySummary | null;
-  /** Ten parts of the window, records of this process: when they were acknowledged, or read. */
+  /** Equal parts of the window, records of this process: when they were acknowledged, or read. */
   readonly ticks: readonly Tick[];
   /** Engine: everything that the load wrote, read back and compared after it. */
   readonly readBack: {

@@ -1,20 +1,37 @@
 import { readFileSync } from 'node:fs';
+import { NetworkMeter, type NetworkTotals } from '../network-meter.js';
 import { NS_PER_MS, nowNs } from './clock.js';
+import type { LoadPlan } from './plan.js';
 import type { Window } from './window.js';
 
 const US_PER_SECOND = 1e6;
 const KIB = 1024;
 
-/** Processor time of this process over the window, taken by timers at its ends. */
+let meter: NetworkMeter | null = null;
+
+/** Before anything connects. */
+export function startNetworkMeter(): void {
+  meter ??= NetworkMeter.start();
+}
+
+/** Do all its bytes go over sockets that can be counted? Not those of a native client, and those below TLS. */
+export function isNetworkCounted({ connection, cell }: LoadPlan): boolean {
+  return connection.kind === 'brokers' && connection.tls === null && cell.client !== 'librdkafka';
+}
+
+/** Processor time and network of this process over the window, taken by timers at its ends. */
 export class ProcessUsage {
   readonly #timers: NodeJS.Timeout[];
   #from: NodeJS.CpuUsage | null = null;
   #used: NodeJS.CpuUsage | null = null;
+  #networkBefore: NetworkTotals | null = null;
+  #networkAfter: NetworkTotals | null = null;
 
   constructor(window: Window) {
     this.#timers = [
       setTimeout(() => {
         this.#from = process.cpuUsage();
+        this.#networkBefore = meter?.totals() ?? null;
       }, untilMs(window.fromNs)),
       setTimeout(() => this.end(), untilMs(window.plannedToNs)),
     ];
@@ -23,7 +40,19 @@ export class ProcessUsage {
   /** The window is over, perhaps early. */
   end(): void {
     for (const timer of this.#timers) clearTimeout(timer);
-    if (this.#from !== null) this.#used ??= process.cpuUsage(this.#from);
+    if (this.#from === null) return;
+    this.#used ??= process.cpuUsage(this.#from);
+    this.#networkAfter ??= meter?.totals() ?? null;
+  }
+
+  /** Null: not counted in this process. */
+  get network(): NetworkTotals | null {
+    const [before, after] = [this.#networkBefore, this.#networkAfter];
+    if (before === null || after === null) return null;
+    return {
+      receivedBytes: after.receivedBytes - before.receivedBytes,
+      sentBytes: after.sentBytes - before.sentBytes,
+    };
   }
 
   get userSeconds(): number {

@@ -2,11 +2,13 @@ import { asBenchError } from './failures.js';
 import type { Load } from './load.js';
 import { openLoad } from './open-load.js';
 import type { FromLoad, ToLoad } from './plan.js';
+import { startNetworkMeter } from './process-usage.js';
 
 /* A load process: `load-process.ts` starts it, `plan.ts` says what the two tell each other. */
 
 const PROGRESS_MS = 250;
 
+startNetworkMeter();
 let load: Load | null = null;
 let isStopped = false;
 

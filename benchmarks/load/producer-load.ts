@@ -9,7 +9,7 @@ import { openDriver } from './open-driver.js';
 import { OpenLoop } from './open-loop.js';
 import { openPayload } from './payloads.js';
 import type { LoadPlan, LoadResult, Schedule } from './plan.js';
-import { ProcessUsage, peakRssBytes, untilMs } from './process-usage.js';
+import { isNetworkCounted, ProcessUsage, peakRssBytes, untilMs } from './process-usage.js';
 import { Producer } from './producer.js';
 import { ProducerMeter } from './producer-meter.js';
 import { TrafficMeter } from './traffic-meter.js';
@@ -108,6 +108,7 @@ export class ProducerLoad implements Load {
       ...traffic.sent(),
       userSeconds: usage.userSeconds,
       systemSeconds: usage.systemSeconds,
+      network: isNetworkCounted(plan) ? usage.network : null,
       peakRssBytes: peakRssBytes(),
       readBack,
       byPartition: producer.queues.map(({ acknowledgedInAll }) => acknowledgedInAll),

@@ -33,13 +33,13 @@ export class ProducerMeter {
   constructor(options: {
     readonly window: Window;
     readonly isOpenLoop: boolean;
-    /** Of partition 0, one by one. */
+    /** Of partition 0, one by one; the timeline is finer too: something happens meanwhile. */
     readonly keepsAcknowledgements: boolean;
   }) {
     this.#window = options.window;
     this.#isOpenLoop = options.isOpenLoop;
     this.#keepsAcknowledgements = options.keepsAcknowledgements;
-    this.#timeline = new Timeline(options.window);
+    this.#timeline = new Timeline(options.window, options.keepsAcknowledgements);
     this.#inFlight = new MeanOverTime(options.window);
   }
 
@@ -80,6 +80,7 @@ export class ProducerMeter {
     }
     const latencyNs = ns - batch.dueNs[0]!;
     this.#recent.recordNs(latencyNs, records);
+    this.#timeline.addLatency(ns, latencyNs, records);
     if (!this.#window.has(batch.dueNs[0]!)) return;
     this.#records += records;
     this.#bytes += valueBytes;
@@ -172,6 +173,7 @@ export class ProducerMeter {
       }
       const count = end - first;
       this.#recent.recordNs(ns - firstNs, count);
+      this.#timeline.addLatency(ns, ns - firstNs, count);
       if (isCounted) {
         this.#records += count;
         this.#bytes += batch.valueBytesOfFirst(end) - batch.valueBytesOfFirst(first);

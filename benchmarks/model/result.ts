@@ -11,6 +11,8 @@ export const SCHEMA_VERSION = 2;
 
 const number = z.number();
 const orNull = <T extends z.ZodType>(type: T) => z.union([type, z.null()]);
+/** Fields that older documents of this version do not have. */
+const later = <T extends z.ZodType>(type: T) => z.union([type, z.null()]).default(null);
 
 /** A median and the range that holds the true one; `confidence` (0-1) is what so few values can really cover. */
 export const estimateSchema = z.object({
@@ -64,6 +66,8 @@ export const processSchema = z.object({
   systemSeconds: number,
   peakRssBytes: number,
   diskWrittenBytes: orNull(number),
+  networkReceivedBytes: later(number).describe('over its TCP sockets'),
+  networkSentBytes: later(number),
   descriptors: orNull(number),
   mappings: orNull(number),
   leaders: orNull(number).describe('partitions of the topic that it leads'),
@@ -78,11 +82,15 @@ export const machineSchema = z.object({
   stealSeconds: number.describe('taken by the machine beneath'),
 });
 
-/** A tenth of the measured window. */
+/** A part of the measured window, from the end of the one before it. */
 export const tickSchema = z.object({
-  atMs: number,
-  producedRecords: number,
-  consumedRecords: number,
+  atMs: number.describe('its end, from the start of the window'),
+  producedRecords: number.describe('acknowledged in it'),
+  consumedRecords: number.describe('read in it'),
+  publishP50Us: later(number).describe(
+    'publish latency of what was acknowledged in it; of several producers the highest; null: nothing was',
+  ),
+  publishP99Us: later(number),
 });
 
 export const failoverSchema = z.object({
@@ -152,6 +160,9 @@ export const cellRunSchema = z.object({
   machine: orNull(machineSchema),
   syncs: orNull(number).describe('fsync and fdatasync calls, where a target counts them'),
   timeline: z.array(tickSchema),
+  deedAtMs: later(number).describe(
+    'when the experiment killed, stopped or moved, from the start of the window',
+  ),
   failover: orNull(failoverSchema),
   crash: orNull(crashSchema),
   recovery: orNull(recoverySchema),
@@ -189,6 +200,9 @@ export const cellSummarySchema = z.object({
   cpuSecondsPerMillionRecords: z.record(z.string(), number).describe('by role of process'),
   peakRssBytes: z.record(z.string(), number),
   diskBytesPerByte: orNull(number).describe('written to disk by all brokers per acknowledged byte'),
+  networkBytesPerByte: later(z.object({ received: number, sent: number })).describe(
+    'received and sent by all brokers per acknowledged byte, what they send to each other in both; null: not counted',
+  ),
   attribution: attributionSchema,
 });
 

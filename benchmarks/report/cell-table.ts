@@ -103,6 +103,14 @@ const MEASURED: readonly MeasuredColumn[] = [
     of: (cell) => figure(cell.figures?.diskBytesPerByte ?? null, digits),
   },
   {
+    column: figures('brokers receive', 'bytes per byte'),
+    of: (cell) => figure(cell.figures?.networkBytesPerByte?.received ?? null, digits),
+  },
+  {
+    column: figures('brokers send', 'bytes per byte'),
+    of: (cell) => figure(cell.figures?.networkBytesPerByte?.sent ?? null, digits),
+  },
+  {
     column: words('limited by'),
     isShort: true,
     of: (cell) => {

@@ -4,14 +4,17 @@ import { type Cell, KNOB_NAMES, type KnobName } from '../model/knobs.js';
 import type {
   Bottleneck,
   CellResult,
+  CellRun,
   Crash,
   Estimate,
   Failover,
   LatencySummary,
+  ProcessRole,
   Rebalance,
   Recovery,
   RunResult,
 } from '../model/result.js';
+import { median } from '../stats.js';
 import type { ReportExplanation } from './explanation.js';
 
 /**
@@ -71,10 +74,38 @@ export interface ModelCell {
   readonly profile: string | null;
   /** null: no run of it was finished. */
   readonly figures: CellFigures | null;
+  /** By run, as they were measured: those that have one. */
+  readonly courses: readonly ModelCourse[];
+  /** Medians over the runs of each process's largest memory; empty: not measured. */
+  readonly memory: readonly ModelMemory[];
   readonly failovers: readonly Failover[];
   readonly crashes: readonly Crash[];
   readonly recoveries: readonly Recovery[];
   readonly rebalances: readonly Rebalance[];
+}
+
+/** What happened over the window of one run. */
+export interface ModelCourse {
+  readonly deedAtMs: number | null;
+  readonly failover: Failover | null;
+  readonly ticks: readonly ModelTick[];
+}
+
+/** A part of the window, from the end of the one before; bytes by the mean size of this run's records. */
+export interface ModelTick {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly producedBytesPerSecond: number;
+  readonly consumedBytesPerSecond: number | null;
+  readonly p50Us: number | null;
+  readonly p99Us: number | null;
+}
+
+export interface ModelMemory {
+  readonly role: ProcessRole;
+  /** broker 1, producer 0 */
+  readonly id: string;
+  readonly bytes: number;
 }
 
 export interface CellFigures {
@@ -86,6 +117,7 @@ export interface CellFigures {
   readonly cpuSecondsPerMillionRecords: Readonly<Record<string, number>>;
   readonly peakRssBytes: Readonly<Record<string, number>>;
   readonly diskBytesPerByte: number | null;
+  readonly networkBytesPerByte: { readonly received: number; readonly sent: number } | null;
   readonly bottleneck: Bottleneck;
   readonly bottleneckText: string;
   readonly evidence: readonly string[];
@@ -177,15 +209,54 @@ function modelCell(result: CellResult, axes: readonly KnobName[]): ModelCell {
             cpuSecondsPerMillionRecords: summary.cpuSecondsPerMillionRecords,
             peakRssBytes: summary.peakRssBytes,
             diskBytesPerByte: summary.diskBytesPerByte,
+            networkBytesPerByte: summary.networkBytesPerByte,
             bottleneck: summary.attribution.bottleneck,
             bottleneckText: summary.attribution.text,
             evidence: summary.attribution.evidence,
           },
+    courses: runs.filter(({ timeline }) => timeline.length > 1).map(courseOf),
+    memory: memoryOf(runs),
     failovers: given((run) => run.failover),
     crashes: given((run) => run.crash),
     recoveries: given((run) => run.recovery),
     rebalances: given((run) => run.rebalance),
   };
+}
+
+function courseOf(run: CellRun): ModelCourse {
+  const { timeline, produced, consumed, deedAtMs, failover } = run;
+  const recordBytes = produced.records === 0 ? 0 : produced.bytes / produced.records;
+  return {
+    deedAtMs,
+    failover,
+    ticks: timeline.map((tick, at) => {
+      const fromMs = timeline[at - 1]?.atMs ?? 0;
+      const rate = (records: number): number =>
+        (records * recordBytes * 1000) / (tick.atMs - fromMs);
+      return {
+        fromMs,
+        toMs: tick.atMs,
+        producedBytesPerSecond: rate(tick.producedRecords),
+        consumedBytesPerSecond: consumed === null ? null : rate(tick.consumedRecords),
+        p50Us: tick.publishP50Us,
+        p99Us: tick.publishP99Us,
+      };
+    }),
+  };
+}
+
+function memoryOf(runs: readonly CellRun[]): ModelMemory[] {
+  const peaks = new Map<string, { readonly role: ProcessRole; readonly bytes: number[] }>();
+  for (const { processes } of runs) {
+    // A broker that was killed and started again is one in two lives: the larger counts.
+    const own = new Map<string, number>();
+    for (const { role, id, peakRssBytes } of processes) {
+      own.set(id, Math.max(own.get(id) ?? 0, peakRssBytes));
+      if (!peaks.has(id)) peaks.set(id, { role, bytes: [] });
+    }
+    for (const [id, bytes] of own) peaks.get(id)?.bytes.push(bytes);
+  }
+  return [...peaks].map(([id, { role, bytes }]) => ({ role, id, bytes: median(bytes) }));
 }
 
 /** Ten points for every further nine: 50 %, 90 %, 99 %, ... look evenly dense on a logarithmic axis. */

@@ -8,12 +8,17 @@ export interface View {
   readonly fixed: Readonly<Partial<Record<KnobName, string>>>;
   readonly measure: MeasureKey;
   readonly latency: LatencyKind;
+  /** Whose course is shown: the id of a cell, and which of its runs, from 0. Empty: the first that has one. */
+  readonly cell: string;
+  readonly run: string;
 }
 
 export function firstView(model: ReportModel): View {
   return viewOfTarget(model, model.targets[0]?.name ?? '', {
     measure: 'megabytesPerSecond',
     latency: 'publish',
+    cell: '',
+    run: '0',
   });
 }
 
@@ -21,12 +26,14 @@ export function firstView(model: ReportModel): View {
 export function viewOfTarget(
   model: ReportModel,
   target: string,
-  kept: Pick<View, 'measure' | 'latency'>,
+  kept: Omit<View, 'target' | 'fixed'>,
 ): View {
   const axes = targetOf(model, target)?.axes ?? [];
   return {
     measure: kept.measure,
     latency: kept.latency,
+    cell: kept.cell,
+    run: kept.run,
     target,
     fixed: Object.fromEntries(axes.map(({ knob, usual }) => [knob, usual])),
   };

@@ -11,7 +11,8 @@ export interface Measured {
   readonly seconds: number;
   readonly loads: readonly LoadResult[];
   readonly usage: Usage;
-  readonly outcome: DisturbanceOutcome;
+  readonly outcome: Omit<DisturbanceOutcome, 'deedNs'>;
+  readonly deedAtMs: number | null;
 }
 
 /** What the load processes and the target measured, as one run of a cell. */
@@ -51,6 +52,7 @@ export function assembleRun(cell: Cell, measured: Measured): CellRun {
     machine: usage.machine,
     syncs: usage.syncs,
     timeline: timelineOf(loads),
+    deedAtMs: measured.deedAtMs,
     failover: outcome.failover ?? null,
     crash: outcome.crash ?? null,
     recovery: outcome.recovery ?? null,
@@ -111,6 +113,8 @@ function processOf(load: LoadResult, cell: Cell): ProcessUsage {
     systemSeconds: load.systemSeconds,
     peakRssBytes: load.peakRssBytes,
     diskWrittenBytes: null,
+    networkReceivedBytes: load.network?.receivedBytes ?? null,
+    networkSentBytes: load.network?.sentBytes ?? null,
     descriptors: null,
     mappings: null,
     leaders: null,
@@ -118,16 +122,26 @@ function processOf(load: LoadResult, cell: Cell): ProcessUsage {
   };
 }
 
+/** As long as producers ran: their windows are the same, consumers read on a little after them. */
 function timelineOf(loads: readonly LoadResult[]): Tick[] {
-  const longest = Math.max(0, ...loads.map(({ ticks }) => ticks.length));
-  return Array.from({ length: longest }, (_, at) => {
+  const producers = loads.filter(({ role }) => role === 'producer');
+  const [first] = producers.length === 0 ? loads : producers;
+  return (first?.ticks ?? []).map(({ atMs }, at) => {
     const ticks = loads.map(({ ticks }) => ticks[at]).filter((tick) => tick !== undefined);
     return {
-      atMs: ticks[0]?.atMs ?? 0,
+      atMs,
       producedRecords: ticks.reduce((sum, tick) => sum + tick.producedRecords, 0),
       consumedRecords: ticks.reduce((sum, tick) => sum + tick.consumedRecords, 0),
+      // Percentiles of processes cannot be averaged: the slowest speaks for all.
+      publishP50Us: highest(ticks.map(({ publishP50Us }) => publishP50Us)),
+      publishP99Us: highest(ticks.map(({ publishP99Us }) => publishP99Us)),
     };
   });
+}
+
+function highest(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : Math.max(...known);
 }
 
 function sumOrNull(values: readonly (number | null)[]): number | null {

@@ -103,10 +103,10 @@ async function measure(
     const elapsed = (monotonicNs() - schedule.startNs) / 1e9;
     onLive(elapsed < warmupSeconds ? 'warm-up' : 'measuring', Math.max(0, elapsed), figures);
   });
-  const [results, usage, outcome] = await Promise.all([
+  const [results, usage, { deedNs, ...outcome }] = await Promise.all([
     loads.done(),
     usageOf(prepared, schedule, loads),
-    isExperiment ? disturbed(prepared, schedule, loads, measureSeconds) : {},
+    isExperiment ? disturbed(prepared, schedule, loads, measureSeconds) : NOTHING,
   ]);
   return assembleRun(cell, {
     repeat: request.repeat,
@@ -116,8 +116,11 @@ async function measure(
     loads: results,
     usage,
     outcome,
+    deedAtMs: deedNs === undefined ? null : (deedNs - schedule.measureFromNs) / 1e6,
   });
 }
+
+const NOTHING: DisturbanceOutcome = {};
 
 /** The window as producers had it: an experiment may have ended it early. */
 function windowOf(results: readonly LoadResult[], measureSeconds: number): number {
@@ -147,10 +150,11 @@ async function disturbed(
   const failed = loads.done();
   await Promise.race([until(measureFromNs + measureSeconds * DEED_AT * 1e9), failed]);
   const limit = AbortSignal.timeout(GRACE_SECONDS * 1000);
+  const calledNs = monotonicNs();
   const outcome = (await prepared.disturb?.(loads.view(), limit)) ?? {};
   await Promise.race([until(measureFromNs + measureSeconds * 1e9), failed]);
   loads.stop();
-  return outcome;
+  return { deedNs: calledNs, ...outcome };
 }
 
 function plansOf(connection: LoadConnection, topic: string, request: CellRequest): LoadPlan[] {

@@ -121,6 +121,7 @@ function resultOf({ role, index, group, cell }: LoadPlan, seconds: number): Load
     userSeconds: seconds / 4,
     systemSeconds: 0,
     peakRssBytes: 1e8,
+    network: null,
     meanInFlight: 1,
     dueRecords: null,
     behindMs: 0,

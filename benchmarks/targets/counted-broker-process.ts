@@ -1,10 +1,12 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
+import { NETWORK_VARIABLE, tellNetwork } from './network-counts.js';
 import { SYNCS_VARIABLE } from './sync-counts.js';
 
 /*
  * The program of a measured broker's process: the engine's own, and a count of fsync and fdatasync calls in a file, where
- * it survives a process that is killed. Writing eight bytes to the page cache takes a thousandth of what a sync does.
+ * it survives a process that is killed. Writing eight bytes to the page cache takes a thousandth of what a sync does. And
+ * the bytes of its sockets, in another file.
  */
 
 const directory = process.env[SYNCS_VARIABLE];
@@ -39,5 +41,8 @@ fs.fdatasyncSync = (fd: number): void => {
   counted();
   real.fdatasyncSync(fd);
 };
+// One that measures an earlier commit's brokers may not ask for it.
+const network = process.env[NETWORK_VARIABLE];
+if (network !== undefined) tellNetwork(network);
 // The engine takes its functions when it is loaded.
 await import('../../engine/cluster/broker-process.js');

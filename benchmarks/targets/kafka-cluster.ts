@@ -138,8 +138,9 @@ export class KafkaCluster implements LocalBrokers {
   }
 
   processes(): TargetProcess[] {
-    const running = (node: KafkaNode, its: Omit<TargetProcess, 'pid'>): TargetProcess[] =>
-      node.pid === null ? [] : [{ ...its, pid: node.pid }];
+    // What goes over its sockets Kafka tells by JMX only, which it is not started with.
+    const running = (node: KafkaNode, its: Pick<TargetProcess, 'role' | 'id' | 'brokerId'>) =>
+      node.pid === null ? [] : [{ ...its, pid: node.pid, networkFile: null }];
     const controller = this.#controller;
     return [
       ...this.#brokers.flatMap((node) =>

@@ -9,6 +9,8 @@ export interface TargetProcess {
   readonly pid: number;
   /** Null: not a broker. */
   readonly brokerId: number | null;
+  /** Where it tells what goes over its sockets (`network-counts.ts`); null: it does not. */
+  readonly networkFile: string | null;
 }
 
 /** Brokers as processes of this machine, which the suite started and an experiment may kill. */

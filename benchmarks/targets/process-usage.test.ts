@@ -31,6 +31,7 @@ const watched = (pid: number, id = 'broker 1'): WatchedProcess => ({
   id,
   pid,
   brokerId: 1,
+  networkFile: null,
   leaders: 2,
   replicas: 3,
 });

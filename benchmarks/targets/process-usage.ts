@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { MachineUsage, ProcessUsage } from '../model/result.js';
 import { ticksPerSecond } from './clock-ticks.js';
 import type { TargetProcess } from './local-brokers.js';
+import { toldNetwork } from './network-counts.js';
 
 /*
  * What processes and the machine use, from Linux's /proc: counters at the start and the end, and one timer between for
@@ -29,6 +30,8 @@ interface Sample {
   /** The largest since it was set back; null: it could not be. */
   readonly peakRssBytes: number | null;
   readonly diskWrittenBytes: number | null;
+  readonly networkReceivedBytes: number | null;
+  readonly networkSentBytes: number | null;
 }
 
 /** One process over the window, from its first look on. */
@@ -46,7 +49,14 @@ class Watched {
     this.about = about;
     this.#isPeakFresh = startsAtZero || resetPeak(about.pid);
     this.#first = startsAtZero
-      ? { ...sample, userSeconds: 0, systemSeconds: 0, diskWrittenBytes: 0 }
+      ? {
+          ...sample,
+          userSeconds: 0,
+          systemSeconds: 0,
+          diskWrittenBytes: 0,
+          networkReceivedBytes: 0,
+          networkSentBytes: 0,
+        }
       : sample;
     this.#last = sample;
     // Its peak is of before the window.
@@ -55,7 +65,7 @@ class Watched {
   }
 
   look(): void {
-    const sample = sampleOf(this.about.pid);
+    const sample = sampleOf(this.about);
     if (sample !== null) this.#take(sample);
   }
 
@@ -68,8 +78,6 @@ class Watched {
 
   usage(): ProcessUsage {
     const { role, id, pid, leaders, replicas } = this.about;
-    const written = this.#last.diskWrittenBytes;
-    const before = this.#first.diskWrittenBytes;
     return {
       role,
       id,
@@ -77,12 +85,19 @@ class Watched {
       userSeconds: this.#last.userSeconds - this.#first.userSeconds,
       systemSeconds: this.#last.systemSeconds - this.#first.systemSeconds,
       peakRssBytes: this.#peakRssBytes,
-      diskWrittenBytes: written === null || before === null ? null : written - before,
+      diskWrittenBytes: this.#grown('diskWrittenBytes'),
+      networkReceivedBytes: this.#grown('networkReceivedBytes'),
+      networkSentBytes: this.#grown('networkSentBytes'),
       descriptors: this.#descriptors,
       mappings: this.#mappings,
       leaders,
       replicas,
     };
+  }
+
+  #grown(name: 'diskWrittenBytes' | 'networkReceivedBytes' | 'networkSentBytes'): number | null {
+    const [before, after] = [this.#first[name], this.#last[name]];
+    return before === null || after === null ? null : after - before;
   }
 
   #take(sample: Sample): void {
@@ -98,7 +113,7 @@ export function watchUsage(list: () => readonly WatchedProcess[]): UsageWatch {
   const add = (startsAtZero: boolean): void => {
     for (const about of list()) {
       if (watched.has(about.pid)) continue;
-      const sample = sampleOf(about.pid);
+      const sample = sampleOf(about);
       if (sample !== null) watched.set(about.pid, new Watched(about, sample, startsAtZero));
     }
   };
@@ -124,7 +139,7 @@ export function watchUsage(list: () => readonly WatchedProcess[]): UsageWatch {
 }
 
 /** Of the caller's own process too: what it has used so far; null: there is no such process, or no /proc. */
-function sampleOf(pid: number): Sample | null {
+function sampleOf({ pid, networkFile }: WatchedProcess): Sample | null {
   let stat: string;
   let status: string;
   try {
@@ -139,12 +154,15 @@ function sampleOf(pid: number): Sample | null {
   const rss = kibOf(status, 'VmRSS');
   // One that has ended and was not waited for has no memory.
   if (rss === null) return null;
+  const network = networkFile === null ? null : toldNetwork(networkFile);
   return {
     userSeconds: Number(fields[11]) / ticks,
     systemSeconds: Number(fields[12]) / ticks,
     rssBytes: rss,
     peakRssBytes: kibOf(status, 'VmHWM'),
     diskWrittenBytes: writtenBy(pid),
+    networkReceivedBytes: network?.receivedBytes ?? null,
+    networkSentBytes: network?.sentBytes ?? null,
   };
 }
 

@@ -95,6 +95,8 @@ export interface DisturbanceOutcome {
   readonly crash?: Crash;
   readonly recovery?: Recovery;
   readonly rebalance?: Rebalance;
+  /** When it was done, by the monotonic clock. Default: when the experiment was called. */
+  readonly deedNs?: number;
 }
 
 export type Disturbance = (view: LoadView, signal: AbortSignal) => Promise<DisturbanceOutcome>;

@@ -13,6 +13,7 @@ import type {
 import { withDeadline } from './deadline.js';
 import { LastWords } from './last-words.js';
 import type { LocalBrokers, TargetProcess } from './local-brokers.js';
+import { NETWORK_VARIABLE, networkFile } from './network-counts.js';
 import { varveVersion } from './software.js';
 import { SYNCS_VARIABLE, syncsIn } from './sync-counts.js';
 import { BenchError } from './target.js';
@@ -40,6 +41,7 @@ export class VarveCluster implements LocalBrokers {
   #addresses: readonly string[] = [];
   readonly #directory: string;
   readonly #syncs: string;
+  readonly #network: string;
   readonly #child: ChildProcess;
   readonly #pids = new Map<number, number>();
   readonly #orders = new Map<number, (problem: string | null) => void>();
@@ -58,6 +60,8 @@ export class VarveCluster implements LocalBrokers {
     this.#directory = join(directory, 'cluster');
     this.#syncs = join(directory, 'syncs');
     mkdirSync(this.#syncs);
+    this.#network = join(directory, 'network');
+    mkdirSync(this.#network);
     const options: SupervisorOptions = {
       brokers,
       directory: this.#directory,
@@ -69,7 +73,11 @@ export class VarveCluster implements LocalBrokers {
       [JSON.stringify(options)],
       {
         execArgv: [],
-        env: { ...process.env, [SYNCS_VARIABLE]: this.#syncs },
+        env: {
+          ...process.env,
+          [SYNCS_VARIABLE]: this.#syncs,
+          [NETWORK_VARIABLE]: this.#network,
+        },
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       },
     );
@@ -123,10 +131,14 @@ export class VarveCluster implements LocalBrokers {
       id: `broker ${brokerId}`,
       pid,
       brokerId,
+      networkFile: networkFile(this.#network, pid),
     }));
     brokers.sort((a, b) => a.brokerId - b.brokerId);
     if (pid === undefined || this.#hasExited) return brokers;
-    return [...brokers, { role: 'supervisor', id: 'supervisor', pid, brokerId: null }];
+    return [
+      ...brokers,
+      { role: 'supervisor', id: 'supervisor', pid, brokerId: null, networkFile: null },
+    ];
   }
 
   dataDirectory(brokerId: number): string {

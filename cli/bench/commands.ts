@@ -216,7 +216,7 @@ function addExport(bench: Command): void {
     .option('--chart <name>', 'svg and png: which; without it the charts that there are, listed')
     .option(
       '--show <name=value>',
-      'svg and png: target, measure or a knob to look at; repeat for more',
+      'svg and png: target, measure or a knob to look at; of the timeline cell (its id) and run (from 0); repeat for more',
       nameAndValue,
     )
     .option('--theme <theme>', 'svg and png: light or dark', oneOf('light', 'dark'), 'light')

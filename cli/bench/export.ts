@@ -71,7 +71,7 @@ function pictureOf(result: RunResult, flags: ExportFlags): string {
 
 /** What a report shows first, but for what was chosen: a target, a measure, values of knobs. */
 function viewOf(model: ReportModel, chosen: Readonly<Record<string, string>>): View {
-  const { target, measure, ...knobs } = chosen;
+  const { target, measure, cell = '', run = '0', ...knobs } = chosen;
   const first = firstView(model);
   const name = target ?? first.target;
   const axes = targetOf(model, name)?.axes;
@@ -91,7 +91,11 @@ function viewOf(model: ReportModel, chosen: Readonly<Record<string, string>>): V
       axis === undefined ? axes.map((one) => one.knob) : axis.values.map((one) => one.value);
     throw new UsageError(`--show ${knob}=${value}: there is ${what.join(', ')}`);
   }
-  const view = viewOfTarget(model, name, { measure: key, latency: first.latency });
+  if (cell !== '' && !model.cells.some((one) => one.id === cell && one.courses.length > 0)) {
+    const ids = model.cells.filter(({ courses }) => courses.length > 0).map(({ id }) => id);
+    throw new UsageError(`--show cell=${cell}: cells with a course:\n${ids.join('\n')}`);
+  }
+  const view = viewOfTarget(model, name, { ...first, measure: key, cell, run });
   return { ...view, fixed: { ...view.fixed, ...knobs } };
 }
 

@@ -24,7 +24,15 @@ export interface Chart {
   notes(model: ReportModel, view: View): readonly string[];
 }
 
-export type ChartId = 'heat' | 'scaling' | 'percentiles' | 'rate' | 'bottleneck' | 'cpu';
+export type ChartId =
+  | 'heat'
+  | 'scaling'
+  | 'percentiles'
+  | 'rate'
+  | 'bottleneck'
+  | 'cpu'
+  | 'memory'
+  | 'timeline';
 
 export interface Canvas {
   readonly theme: ThemeName;

@@ -1,15 +1,11 @@
 import type { BarSeriesOption, EChartsOption } from 'echarts';
-import type { KnobName } from '../../model/knobs.js';
 import { digits } from '../../model/text.js';
 import { PROCESS_ROLE_NAMES } from '../measures.js';
-import type { Axis, ModelCell, ReportModel } from '../model.js';
+import type { ModelCell } from '../model.js';
 import { figure, figures, type Table, word, words } from '../table.js';
-import { cellsIn, targetOf, type View } from '../view.js';
+import { barAxes, barsOf, LETTER_PX } from './bars.js';
 import { axisStyle, base, type Chart, escapeHtml, NARROW } from './chart.js';
 import { capital, fixedControls, targetControl } from './controls.js';
-
-/** Of names beside bars: what letters of 12 pixels take on average, and a little more. */
-const LETTER_PX = 6.8;
 
 export const cpu: Chart = {
   id: 'cpu',
@@ -29,10 +25,10 @@ export const cpu: Chart = {
     ),
   ],
   height: (model, view, width) =>
-    84 + (width < NARROW ? 30 : 28) * Math.max(1, barsOf(model, view).length),
+    84 + (width < NARROW ? 30 : 28) * Math.max(1, barsOf(model, view, isMeasured).length),
   option(model, view, canvas) {
     const { palette, ...shared } = base(canvas);
-    const bars = barsOf(model, view);
+    const bars = barsOf(model, view, isMeasured);
     const roles = rolesOf(bars.map(({ cell }) => cell));
     const namesPx = 16 + LETTER_PX * Math.max(0, ...bars.map(({ name }) => name.length));
     return {
@@ -89,12 +85,12 @@ export const cpu: Chart = {
     } as EChartsOption;
   },
   summary(model, view) {
-    const bars = barsOf(model, view);
+    const bars = barsOf(model, view, isMeasured);
     if (bars.length === 0) return 'Nothing was measured at this choice.';
     return `CPU seconds per million records. ${bars.map(({ name, cell }) => `${name}: ${digits(totalOf(cell))}`).join('; ')}.`;
   },
   table(model, view): Table {
-    const bars = barsOf(model, view);
+    const bars = barsOf(model, view, isMeasured);
     const roles = rolesOf(bars.map(({ cell }) => cell));
     return {
       caption: `CPU seconds per million records, ${view.target}`,
@@ -115,6 +111,8 @@ export const cpu: Chart = {
   notes: () => [],
 };
 
+const isMeasured = (cell: ModelCell): boolean => rolesOf([cell]).length > 0;
+
 function totalOf(cell: ModelCell): number {
   return Object.values(cell.figures?.cpuSecondsPerMillionRecords ?? {}).reduce(
     (sum, seconds) => sum + seconds,
@@ -127,31 +125,4 @@ function rolesOf(cells: readonly ModelCell[]): string[] {
     cells.flatMap((cell) => Object.keys(cell.figures?.cpuSecondsPerMillionRecords ?? {})),
   );
   return PROCESS_ROLE_NAMES.filter((role) => found.has(role));
-}
-
-/** One axis beside another makes the bars; partitions change CPU the least and are chosen above. */
-function barAxes(model: ReportModel, view: View): readonly Axis[] {
-  const axes = targetOf(model, view.target)?.axes ?? [];
-  return axes.length === 1 ? axes : axes.slice(1, 3);
-}
-
-function barsOf(model: ReportModel, view: View): { name: string; cell: ModelCell }[] {
-  const axes = barAxes(model, view);
-  const knobs: KnobName[] = axes.map(({ knob }) => knob);
-  const place = (cell: ModelCell): number =>
-    axes.reduce(
-      (sum, { knob, values }) =>
-        sum * 1000 + values.findIndex(({ value }) => value === cell.knobs[knob]),
-      0,
-    );
-  return cellsIn(model, view, 'load', knobs)
-    .filter((cell) => rolesOf([cell]).length > 0)
-    .sort((a, b) => place(a) - place(b))
-    .map((cell) => ({
-      cell,
-      name:
-        axes
-          .map(({ knob, values }) => values.find(({ value }) => value === cell.knobs[knob])!.text)
-          .join(', ') || view.target,
-    }));
 }

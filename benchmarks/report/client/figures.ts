@@ -66,7 +66,8 @@ export class Figures {
   #choose(key: string, value: string): void {
     const view = this.#view;
     if (key === 'target') this.#view = viewOfTarget(this.#model, value, view);
-    else if (key === 'measure' || key === 'latency') {
+    else if (key === 'cell') this.#view = { ...view, cell: value, run: '0' };
+    else if (key === 'measure' || key === 'latency' || key === 'run') {
       this.#view = { ...view, [key]: value } as View;
     } else this.#view = { ...view, fixed: { ...view.fixed, [key]: value } };
     this.#drawAll();
@@ -103,12 +104,13 @@ export class Figures {
   #save(button: HTMLButtonElement): void {
     const figure = this.#figures.find(({ chart }) => chart.id === (button.dataset.of as ChartId));
     if (figure === undefined) return;
-    void saveChart(
-      figure.drawing,
-      figure.chart.id,
-      button.dataset.save as 'svg' | 'png',
-      this.#theme,
-    );
+    const { chart, drawing } = figure;
+    void saveChart(drawing, chart.id, button.dataset.save as 'svg' | 'png', {
+      title: chart.title,
+      subtitle: chart.table(this.#model, this.#view).caption,
+      summary: chart.summary(this.#model, this.#view),
+      theme: this.#theme,
+    });
   }
 }
 

@@ -18,6 +18,7 @@ import {
 } from '../testing/chromium.js';
 import { inventedExplanation } from '../testing/invented-explanation.js';
 import { inventedResult } from '../testing/invented-result.js';
+import { firstView } from '../view.js';
 
 const result = inventedResult();
 const explanation = inventedExplanation();
@@ -62,6 +63,8 @@ describe.skipIf(CHROMIUM === null)('a report in Chromium', () => {
       percentiles: ['percentile of records', 'Publish latency, ms', '99.9 %'],
       rate: ['Acknowledged, MB/s', 'Publish latency, ms', 'p99 bound: 10 ms'],
       cpu: ['CPU seconds per million records', 'RF 3, acks all'],
+      memory: ['largest memory (RSS), MB', 'RF 3, acks all', 'broker 3'],
+      timeline: ['MB/s', 'Publish latency, ms', 'seconds of the measured window', 'leader killed'],
     }[id];
     for (const unit of units) expect(texts).toContain(unit);
   });
@@ -72,6 +75,50 @@ describe.skipIf(CHROMIUM === null)('a report in Chromium', () => {
       if (cell.target !== 'cluster' || cell.flush !== 'os' || cell.experiment !== 'load') continue;
       if (cell.rate !== 'max') continue;
       expect(texts).toContain(digits(summary!.producedBytesPerSecond.median / 1e6));
+    }
+  });
+
+  test('the timeline shows the run of the document: every part, the deed and the stall', async () => {
+    const { page } = await open({ width: 1440, height: 900 });
+    const failovers = result.cells.filter(({ runs }) => runs.some((run) => run.failover !== null));
+    const chosen = failovers[1]!;
+    await page.selectOption('select[name="timeline-cell"]', chosen.id);
+    await page.locator('input[name="timeline-run"][value="2"]').check({ force: true });
+    const run = chosen.runs[2]!;
+    const recordBytes = run.produced.bytes / run.produced.records;
+    const expected = run.timeline.map(
+      ({ producedRecords }) => (producedRecords * recordBytes) / 1e5,
+    );
+    const shown = (await valuesOf(page, 'timeline-table', 2)).map(Number);
+    expect(shown).toHaveLength(20);
+    for (const [at, value] of shown.entries()) expect(value).toBeCloseTo(expected[at]!, 6);
+    const p99 = await valuesOf(page, 'timeline-table', 5);
+    expect(p99).toEqual(
+      run.timeline.map(({ publishP99Us }) =>
+        publishP99Us === null ? '' : String(publishP99Us / 1e3),
+      ),
+    );
+    const notes = await page.locator('[data-notes="timeline"]').textContent();
+    expect(notes).toContain(`${digits(run.failover!.longestGapMs)} ms`);
+    expect(await page.locator('[data-chart="timeline"]').getAttribute('aria-label')).toContain(
+      `${digits(run.failover!.longestGapMs)} ms`,
+    );
+    // Where nobody was acknowledged, the rate is on the axis and there is no latency.
+    expect(expected.filter((rate) => rate === 0)).toHaveLength(4);
+    await page.context().close();
+  });
+
+  test('memory: the median over the runs of each process', async () => {
+    const texts = await desktop.page.locator('#memory-table thead th').allTextContents();
+    const column = texts.indexOf('Broker 2 (MB)');
+    expect(column).toBeGreaterThan(0);
+    const values = await valuesOf(desktop.page, 'memory-table', column);
+    const brokers = result.cells
+      .flatMap(({ runs }) => runs)
+      .flatMap(({ processes }) => processes)
+      .filter(({ id }) => id === 'broker 2');
+    for (const value of values) {
+      expect(brokers.map(({ peakRssBytes }) => peakRssBytes / 1e6)).toContain(Number(value));
     }
   });
 
@@ -211,6 +258,10 @@ describe.skipIf(CHROMIUM === null)('a report in Chromium', () => {
     const svg = await saved('[data-save="svg"][data-of="scaling"]');
     expect(svg.name).toBe('scaling.svg');
     expect(svg.bytes.toString()).toContain('<svg');
+    expect(svg.bytes.toString()).toContain('>Does more help?<');
+    const map = await saved('[data-save="svg"][data-of="heat"]');
+    expect(map.bytes.toString()).toContain('>The map<');
+    expect(map.bytes.toString()).toContain('>Produced, MB/s, cluster<');
     const png = await saved('[data-save="png"][data-of="scaling"]');
     expect(png.bytes.subarray(1, 4).toString()).toBe('PNG');
     const csv = await saved('[data-csv="cells-table"]');
@@ -235,7 +286,7 @@ describe.skipIf(CHROMIUM === null)('a report in Chromium', () => {
   test('without JavaScript the figures are there', async () => {
     const { page } = await open({ width: 1440, height: 900 }, { javaScriptEnabled: false });
     expect(await page.locator('#cells-table tbody tr').count()).toBe(result.cells.length);
-    expect(await page.locator('.picture svg').count()).toBe(1);
+    expect(await page.locator('.picture > svg').count()).toBe(1);
     expect(await page.locator('.js-only:visible').count()).toBe(0);
     await page.context().close();
   });
@@ -255,6 +306,10 @@ test('a picture for a paper is the picture of the report', () => {
   for (const { id } of CHARTS) {
     const svg = exportSvg(model, id, { theme: 'light', width: 900 });
     expect(svg).toMatch(/^<svg[^>]*><title>/);
+    const chart = CHARTS.find((each) => each.id === id)!;
+    expect(svg).toContain(`>${chart.title}</text>`);
+    // What it shows and in which unit.
+    expect(svg).toContain(`>${chart.table(model, firstView(model)).caption}</text>`);
     expect(svg).not.toContain('NaN');
   }
   const cell = result.cells.find(({ cell }) => cell.partitions === 16)!;

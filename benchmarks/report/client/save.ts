@@ -1,5 +1,5 @@
 import type { echarts } from '../echarts.js';
-import { PALETTES, type ThemeName } from '../theme.js';
+import { FRAME_PX, type Frame, framed } from '../framed.js';
 
 /** Of pixels to points in a saved PNG: sharp on a screen of twice the density, and in print. */
 const SCALE = 2;
@@ -8,11 +8,13 @@ export async function saveChart(
   drawing: ReturnType<typeof echarts.init>,
   name: string,
   kind: 'svg' | 'png',
-  theme: ThemeName,
+  frame: Frame,
 ): Promise<void> {
-  const url = drawing.getDataURL({ type: 'svg', backgroundColor: PALETTES[theme].card });
+  const size = { width: drawing.getWidth(), height: drawing.getHeight() };
+  const svg = framed(drawing.renderToSVGString(), size, frame);
+  const url = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
   save(
-    kind === 'svg' ? url : await pngOf(url, drawing.getWidth(), drawing.getHeight()),
+    kind === 'svg' ? url : await pngOf(url, size.width, size.height + FRAME_PX),
     `${name}.${kind}`,
   );
 }

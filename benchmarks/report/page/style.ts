@@ -64,6 +64,7 @@ section.card{background:var(--card);border:1px solid var(--line);border-radius:1
 figure{margin:0}
 figure+details{margin-top:.5rem}
 .controls{display:flex;flex-wrap:wrap;gap:.5rem .9rem;margin:0 0 .8rem;align-items:flex-end}
+.controls>label{min-width:0;max-width:100%}
 .controls fieldset{border:0;margin:0;padding:0;min-width:0}
 .controls legend,.controls .label{font-size:.78rem;color:var(--quiet);padding:0;display:block;margin-bottom:.15rem}
 .segments{display:inline-flex;flex-wrap:wrap;border:1px solid var(--line);border-radius:9px;overflow:hidden;background:var(--page)}

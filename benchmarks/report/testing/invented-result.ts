@@ -223,13 +223,17 @@ function inventedRun(
     ],
     machine: { cores: 2, busySeconds: 3.4, idleSeconds: 0.5, ioWaitSeconds: 0.1, stealSeconds: 0 },
     syncs: cell.flush === 'batch' ? 1800 : 0,
-    timeline: Array.from({ length: 20 }, (_, at) => ({
-      atMs: at * 100,
-      producedRecords: Math.round(
-        (produced.records / 20) * (cell.experiment === 'failover' && at > 8 && at < 13 ? 0.1 : 1),
-      ),
-      consumedRecords: Math.round(produced.records / 20.5),
-    })),
+    timeline: Array.from({ length: 20 }, (_, at) => {
+      const isStall = cell.experiment === 'failover' && at > 8 && at < 13;
+      return {
+        atMs: (at + 1) * 100,
+        producedRecords: isStall ? 0 : Math.round((produced.records / 20) * (0.9 + 0.2 * noise)),
+        consumedRecords: Math.round(produced.records / 20.5),
+        publishP50Us: isStall ? null : oneMs * queue * 1e3,
+        publishP99Us: isStall ? null : oneMs * queue * (at === 13 ? 40e3 : 3e3),
+      };
+    }),
+    deedAtMs: cell.experiment === 'load' ? null : 905,
     failover:
       cell.experiment === 'failover'
         ? { kind: 'kill', longestGapMs: 410 + repeat * 13, untilNextAckMs: 395 + repeat * 11 }
@@ -282,6 +286,8 @@ function usage(role: ProcessUsage['role'], id: string, seconds: number): Process
     systemSeconds: seconds * 0.3,
     peakRssBytes: role === 'broker' ? 190e6 : 96e6,
     diskWrittenBytes: role === 'broker' ? 260e6 : null,
+    networkReceivedBytes: role === 'supervisor' ? null : 120e6,
+    networkSentBytes: role === 'supervisor' ? null : 110e6,
     descriptors: 60,
     mappings: 240,
     leaders: role === 'broker' ? 2 : null,
@@ -328,6 +334,10 @@ function inventedSummary(cell: Cell, runs: readonly CellRun[]): CellSummary {
     cpuSecondsPerMillionRecords: cpu,
     peakRssBytes: { broker: 570e6, producer: 96e6, consumer: 96e6 },
     diskBytesPerByte: cell.replicationFactor * 1.02,
+    networkBytesPerByte: {
+      received: cell.replicationFactor * 1.01,
+      sent: cell.replicationFactor * 1.02,
+    },
     attribution: attribution(cell),
   };
 }

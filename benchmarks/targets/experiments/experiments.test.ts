@@ -76,8 +76,40 @@ describe('experiments on a cluster', () => {
     expect(few.syncs).toBeLessThan(each.syncs ?? 0);
   });
 
+  it('load: what goes over the sockets of brokers is counted, replication too', async () => {
+    const { processes, produced, timeline, deedAtMs } = await runOne({
+      replicationFactor: 3,
+      batchBytes: 50_000,
+      rate: 5_000_000,
+    });
+    const sum = (role: string, of: (its: (typeof processes)[number]) => number | null) =>
+      processes.filter((its) => its.role === role).reduce((all, its) => all + (of(its) ?? 0), 0);
+    const received = sum('broker', ({ networkReceivedBytes }) => networkReceivedBytes);
+    const sent = sum('broker', ({ networkSentBytes }) => networkSentBytes);
+    const asked = sum('producer', ({ networkSentBytes }) => networkSentBytes);
+    // Each byte comes once from the producer and twice from the leader; records of 100 bytes have frames of a tenth.
+    expect(asked / produced.bytes).toBeGreaterThan(1);
+    expect(received / asked).toBeGreaterThan(2.5);
+    expect(received / asked).toBeLessThan(3.8);
+    expect(sent / asked).toBeGreaterThan(1.6);
+    expect(sent / asked).toBeLessThan(2.8);
+    expect(deedAtMs).toBeNull();
+    expect(timeline.map(({ atMs }) => Math.round(atMs))).toEqual(
+      Array.from({ length: 10 }, (_, at) => 100 * (at + 1)),
+    );
+    const ticked = timeline.reduce((all, { producedRecords }) => all + producedRecords, 0);
+    expect(ticked / produced.records).toBeGreaterThan(0.8);
+    expect(timeline.some(({ publishP99Us }) => (publishP99Us ?? 0) > 0)).toBe(true);
+  });
+
   it('failover: a killed leader makes a gap, which ends', async () => {
-    const { failover } = await run({ experiment: 'failover', replicationFactor: 3 });
+    const { failover, timeline, deedAtMs } = await runOne({
+      experiment: 'failover',
+      replicationFactor: 3,
+    });
+    // The deed is in the course of the run, with some before and some after it.
+    expect(deedAtMs).toBeGreaterThan(timeline[0]?.atMs ?? 0);
+    expect(deedAtMs).toBeLessThan(timeline.at(-1)?.atMs ?? 0);
     expect(failover?.kind).toBe('kill');
     expect(failover?.untilNextAckMs).toBeGreaterThan(0);
     expect(failover?.untilNextAckMs).toBeLessThan(20_000);

@@ -27,7 +27,7 @@ export function failover(context: ExperimentContext): Disturbance {
       if (isAlone) await brokers.start([leader]);
       else if (kind === 'move') await waitForOtherLeader(context, leader, signal);
       else await waitForLeaders(context, new Set([leader]), signal);
-      return { failover: { kind, ...(await gapsAfter(view, deedNs, signal)) } };
+      return { failover: { kind, ...(await gapsAfter(view, deedNs, signal)) }, deedNs };
     } finally {
       if (!isAlone && kind !== 'move') await brokers.start([leader]);
       await admin.waitForTopic(topic, WHOLE_LIMIT_MS);
