@@ -1,13 +1,14 @@
 import { tmpdir } from 'node:os';
 import { type Command, Option } from 'commander';
 import { wholeNumberFrom } from '../cli/arguments.js';
-import { seconds } from '../cli/bench/flags.js';
+import { readableFile, seconds } from '../cli/bench/flags.js';
 import { KINDS, type ProfileKind, TOOLS, WHAT_IT_SHOWS } from './kinds.js';
 import type { ProfileFlags } from './run-profile.js';
 
 const EXAMPLES: Readonly<Record<ProfileKind, string>> = {
   flame: `  varve profile flame engine recordBytes=100
-  varve profile flame cluster partitions=4 replicationFactor=3 acks=all --broker 2`,
+  varve profile flame cluster partitions=4 replicationFactor=3 acks=all --broker 2
+  varve profile flame engine partitions=16 --result results/run.json`,
   doctor: `  varve profile doctor cluster acks=all replicationFactor=3
   varve profile doctor engine flush=batch --json | jq .delay`,
   bubbleprof: '  varve profile bubbleprof cluster acks=1 --seconds 2s',
@@ -61,6 +62,11 @@ function addKind(profile: Command, kind: ProfileKind): void {
     .option('--live', 'heap: what is still reachable at the end, not all that was allocated')
     .option('--out <dir>', 'where the page is written', 'profiles/out')
     .option('--directory <dir>', 'where the cell’s data is written, and deleted after', tmpdir())
+    .option(
+      '--result <file>',
+      'a result of `varve bench run` that has this cell: its report links the page',
+      readableFile,
+    )
     .option('--json', 'print the summary as JSON')
     .addHelpText(
       'after',

@@ -4,6 +4,7 @@ import { colors } from '../cli/colors.js';
 import { printJson } from '../cli/print-json.js';
 import { interruptSignal, UsageError } from '../cli/run-program.js';
 import { VarveError } from '../engine/errors.js';
+import { attachProfile, requireCellIn } from './attach.js';
 import { cellOfWords } from './cell-words.js';
 import type { ProfileKind, Tool } from './kinds.js';
 import { type ProfileRequest, profileCell } from './profile-cell.js';
@@ -17,6 +18,7 @@ export interface ProfileFlags {
   readonly live?: true;
   readonly out: string;
   readonly directory: string;
+  readonly result?: string;
   readonly json?: true;
 }
 
@@ -31,12 +33,19 @@ export async function runProfile(
   flags: ProfileFlags,
 ): Promise<void> {
   const request = requestOf(kind, words, flags);
+  const { result } = flags;
   const signal = interruptSignal();
   const onDoing = (text: string): void => {
     process.stderr.write(`${colors.dim(text)}\n`);
   };
   try {
     const summary = await profileCell(request, { onDoing, signal });
+    if (result !== undefined) {
+      const stored = attachProfile(result, summary.cell, summary.files.html);
+      onDoing(
+        `${result} has it as ${stored}: \`varve bench report ${result}\` shows it at its cell`,
+      );
+    }
     if (flags.json) printJson(summary);
     else {
       process.stdout.write(summaryText(summary, colors, process.stdout.columns ?? DEFAULT_WIDTH));
@@ -58,6 +67,7 @@ function requestOf(
   }
   try {
     const cell = cellOfWords(words);
+    if (flags.result !== undefined) requireCellIn(flags.result, cell);
     if (cell.target === 'cluster' && flags.broker > cell.brokers) {
       throw new UsageError(`--broker ${flags.broker}: brokers=${cell.brokers}`);
     }

@@ -75,6 +75,13 @@ describe('what limits a cell', () => {
       ['broker 1 at 0.98 core', 'leads 4 of 4 partitions', '2 brokers had time left'],
     ],
     [
+      'one broker of another commit in full',
+      { ...cluster, target: 'cluster@1a2b3c4d5e' },
+      { brokerCores: [0.98, 0.4, 0.4], leaders: [4, 0, 0] },
+      'leader',
+      ['broker 1 at 0.98 core'],
+    ],
+    [
       'a follower in full',
       cluster,
       { brokerCores: [0.6, 0.97, 0.4], leaders: [4, 0, 0] },

@@ -74,9 +74,9 @@ function busiestOf({ cell, processes }: Measures): ProcessShare | null {
   return single[0] ?? null;
 }
 
-/** varve's brokers work in one thread; a JVM's or a foreign cluster's do not, or nobody knows. */
-function hasOneThread(cell: Cell): boolean {
-  return cell.target === 'cluster';
+/** varve's brokers work in one thread, another commit's (`cluster@DIR`) too; a JVM's or a foreign cluster's do not, or nobody knows. */
+function hasOneThread({ target }: Cell): boolean {
+  return /^cluster(@|$)/.test(target);
 }
 
 function sideOf({ role, leaders, replicas }: ProcessShare): ProcessAtLimit {

@@ -26,7 +26,8 @@ export function shortCellTable(model: ReportModel): Table {
   );
 }
 
-function tableOf(model: ReportModel, measured: readonly MeasuredColumn[]): Table {
+function tableOf(model: ReportModel, all: readonly MeasuredColumn[]): Table {
+  const measured = all.filter(({ isIn }) => isIn === undefined || isIn(model));
   const knobs = differing(model.cells);
   return {
     caption: 'Every cell',
@@ -58,6 +59,8 @@ export function knobCell(cell: ModelCell, knob: KnobName): TableCell {
 interface MeasuredColumn {
   readonly column: Column;
   readonly isShort?: boolean;
+  /** Default: in every table. */
+  isIn?(model: ReportModel): boolean;
   of(cell: ModelCell): TableCell;
 }
 
@@ -119,6 +122,14 @@ const MEASURED: readonly MeasuredColumn[] = [
     },
   },
   { column: figures('runs'), of: (cell) => figure(cell.runs, String) },
+  {
+    column: words('profile'),
+    isIn: (model) => model.cells.some(({ profile }) => profile !== null),
+    of: ({ profile }) =>
+      profile === null
+        ? word('')
+        : { value: profile, text: profile.replace(/^.*\//, ''), file: profile },
+  },
 ];
 
 /** Half the range that holds the true median, as a share of it. */

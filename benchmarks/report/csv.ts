@@ -84,6 +84,7 @@ const COLUMNS: readonly RunColumn[] = [
   ['recovery.clean', (run) => cleanOf(run)],
   ['recovery.untilServingMs', (run) => run.recovery?.untilServingMs ?? null],
   ['rebalance.untilAllConsumedMs', (run) => run.rebalance?.untilAllConsumedMs ?? null],
+  ['profile', (_run, cell) => cell.profile],
   ['bottleneck', (_run, cell) => cell.summary?.attribution.bottleneck ?? null],
 ];
 

@@ -36,6 +36,8 @@ export interface HtmlOptions {
   readonly clientScript: string;
   /** Pictures for readers without JavaScript, by the id of their chart (`exportSvg`). Default: tables only. */
   readonly pictures?: Readonly<Record<string, string>>;
+  /** From the page to the folder of the result, whose cells' profiles are links; default: the same folder. */
+  readonly filesAt?: string;
 }
 
 interface Part {
@@ -113,7 +115,7 @@ function wordsHtml(model: ReportModel): string {
 function partsOf(
   result: RunResult,
   model: ReportModel,
-  { explanation, pictures = {} }: HtmlOptions,
+  { explanation, pictures = {}, filesAt = '' }: HtmlOptions,
 ): { parts: Part[]; leftOut: string[] } {
   const parts: Part[] = [];
   const leftOut: string[] = [];
@@ -133,7 +135,7 @@ function partsOf(
     if (event.table.rows.length === 0) leftOut.push(`${event.title}: ${event.missing}`);
     else add(event.kind, event.short, eventCard(event));
   }
-  add('cells', 'Every cell', cellsCard(model));
+  add('cells', 'Every cell', cellsCard(model, filesAt));
   add('machine', 'Machine and settings', machineCard(result, leftOut));
   return { parts, leftOut };
 
@@ -145,7 +147,7 @@ function partsOf(
   }
 }
 
-function cellsCard(model: ReportModel): string {
+function cellsCard(model: ReportModel, filesAt: string): string {
   const failed = model.cells.flatMap(({ label, failure }) =>
     failure === null
       ? []
@@ -155,7 +157,7 @@ function cellsCard(model: ReportModel): string {
     'cells',
     'Every cell',
     `${help('Medians of all runs; \u00b1 is half the range that holds the true median. No run and no sample is left out. A heading sorts.')}
-${tableHtml(cellTable(model), { id: 'cells-table', isSortable: true, isTall: true })}
+${tableHtml(cellTable(model), { id: 'cells-table', isSortable: true, isTall: true, filesAt })}
 <div class="tools js-only"><button type="button" class="plain" data-csv="cells-table">Save as CSV</button><button type="button" class="plain" data-json>Save everything as JSON</button></div>
 ${failed.length === 0 ? '' : `<h3>Failed</h3><ul>${failed.join('')}</ul>`}`,
   );

@@ -51,6 +51,22 @@ test('every cell has a row', () => {
   expect(cellTable(model).rows).toHaveLength(result.cells.length);
 });
 
+test('a profile of a cell is a link to a file beside the result, and to nothing else', () => {
+  const withProfiles = (...profiles: (string | null)[]) =>
+    renderHtml(
+      {
+        ...result,
+        cells: result.cells.map((cell, at) => ({ ...cell, profile: profiles[at] ?? null })),
+      },
+      { explanation, slo: null, clientScript: '', filesAt: '../results' },
+    );
+  const html = withProfiles('p/a flame.html', 'javascript:alert(1)', '//host/x.html', '"><b>.html');
+  expect(html).toContain('<a href="../results/p/a%20flame.html">a flame.html</a>');
+  expect(html).toContain('<a href="../results/%22%3E%3Cb%3E.html">&quot;&gt;&lt;b&gt;.html</a>');
+  expect(html).not.toMatch(/href="(javascript|\/\/|[^"]*host)/);
+  expect(withProfiles()).not.toContain('>profile<');
+});
+
 test('a page cannot be broken out of by what a result holds', () => {
   const html = renderHtml(
     { ...result, name: '</script><script>alert(1)</script>' },

@@ -16,6 +16,8 @@ export interface Column {
 export interface TableCell {
   readonly value: string | number | null;
   readonly text: string;
+  /** A file beside the result; where a page is made of it, a link. */
+  readonly file?: string;
 }
 
 export const NOT_MEASURED = '\u2013';

@@ -126,7 +126,7 @@ class Session {
       runs: [...(before.get(cellId(cell))?.runs ?? [])],
       summary: null,
       failure: null,
-      profile: null,
+      profile: before.get(cellId(cell))?.profile ?? null,
     }));
     this.#timing = fitBudget(this.#cells.length, request, request.budgetSeconds);
     this.#startedAt = previous?.startedAt ?? new Date().toISOString();

@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import type { RunResult } from '../../benchmarks/model/result.js';
 import { readClientScript } from '../../benchmarks/report/client-script.js';
 import { renderHtml } from '../../benchmarks/report/html.js';
@@ -38,6 +38,7 @@ export function writeReportFile(
   const html = renderHtml(result, {
     ...explainedFor(result, flags.slo ?? null),
     clientScript: readClientScript('report-client'),
+    filesAt: relative(dirname(path), dirname(resultPath)),
   });
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, html);

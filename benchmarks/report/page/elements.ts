@@ -19,17 +19,28 @@ export function embedded(id: string, value: unknown): string {
   return `<script type="application/json" id="${id}">${json}</script>`;
 }
 
+/** To a file of this machine only: a result of somebody else must not lead a reader anywhere. */
+function linkTo(file: string, text: string, filesAt: string): string {
+  const isElsewhere = /^([a-z][a-z0-9+.-]*:|[/\\]{2})/i.test(file);
+  if (isElsewhere) return escaped(text);
+  const path = filesAt === '' || file.startsWith('/') ? file : `${filesAt}/${file}`;
+  const href = path.split('/').map(encodeURIComponent).join('/');
+  return `<a href="${escaped(href)}">${escaped(text)}</a>`;
+}
+
 export interface TableOptions {
   readonly id: string;
   readonly isSortable?: boolean;
   /** Scrolls within itself instead of filling the page. */
   readonly isTall?: boolean;
+  /** From the page to where the files of cells are; default: beside it. */
+  readonly filesAt?: string;
 }
 
 /** In a box that scrolls sideways by itself, reachable by keyboard. */
 export function tableHtml(
   table: Table,
-  { id, isSortable = false, isTall = false }: TableOptions,
+  { id, isSortable = false, isTall = false, filesAt = '' }: TableOptions,
 ): string {
   const head = table.columns.map((column) => {
     const title = escaped(headOf(column));
@@ -38,9 +49,9 @@ export function tableHtml(
     return `<th scope="col" class="${column.align}"${isSortable ? ' aria-sort="none"' : ''}>${inner}</th>`;
   });
   const rows = table.rows.map((row) => {
-    const cells = row.map(({ value, text }, at) => {
+    const cells = row.map(({ value, text, file }, at) => {
       const align = table.columns[at]!.align;
-      return `<td class="${align}" data-value="${escaped(String(value ?? ''))}">${escaped(text)}</td>`;
+      return `<td class="${align}" data-value="${escaped(String(value ?? ''))}">${file === undefined ? escaped(text) : linkTo(file, text, filesAt)}</td>`;
     });
     return `<tr>${cells.join('')}</tr>`;
   });
