@@ -35,7 +35,7 @@ export function framed(
       : '';
   const line = (text: string, px: number, y: number, color: string, weight: number): string =>
     `<text x="16" y="${y}" font-family="${FONT}" font-size="${px}" font-weight="${weight}" fill="${color}"${narrowed(text, px)}>${escaped(text)}</text>`;
-  return `<svg width="${size.width}" height="${height}" xmlns="http://www.w3.org/2000/svg" version="1.1" viewBox="0 0 ${size.width} ${height}"><title>${escaped(`${title}. ${summary}`)}</title>
+  return `<svg width="${size.width}" height="${height}" xmlns="http://www.w3.org/2000/svg" version="1.1" viewBox="0 0 ${size.width} ${height}"><title>${escaped(`${title}${title.endsWith('?') ? '' : '.'} ${summary}`)}</title>
 <rect width="100%" height="100%" fill="${background ?? palette.card}"></rect>
 ${line(title, TITLE_PX, 24, palette.ink, 700)}
 ${line(subtitle, SUBTITLE_PX, 42, palette.quiet, 400)}

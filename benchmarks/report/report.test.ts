@@ -47,6 +47,28 @@ describe('charts', () => {
   });
 });
 
+test('a document from before there was latency in each part has a timeline of rates', () => {
+  const old = {
+    ...result,
+    cells: result.cells.map((cell) => ({
+      ...cell,
+      runs: cell.runs.map((run) => ({
+        ...run,
+        deedAtMs: null,
+        timeline: run.timeline.map((tick) => ({ ...tick, publishP50Us: null, publishP99Us: null })),
+      })),
+    })),
+  };
+  const oldModel = reportModel(old, { explanation, slo: null });
+  const chart = CHARTS.find(({ id }) => id === 'timeline')!;
+  const { grid, series } = chart.option(oldModel, firstView(oldModel), {
+    theme: 'light',
+    width: 900,
+  });
+  expect(grid).toHaveLength(1);
+  expect(series).toHaveLength(2);
+});
+
 test('every cell has a row', () => {
   expect(cellTable(model).rows).toHaveLength(result.cells.length);
 });

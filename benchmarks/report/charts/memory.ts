@@ -10,6 +10,8 @@ import { capital, fixedControls, targetControl } from './controls.js';
 /** Of one role: more are told together, as nobody can tell sixty colours apart. */
 const MOST_APART = 4;
 const MB = 1e6;
+const LEGEND_MARK_PX = 32;
+const LEGEND_LINE_PX = 22;
 
 export const memory: Chart = {
   id: 'memory',
@@ -25,8 +27,12 @@ export const memory: Chart = {
       barAxes(model, view).map(({ knob }) => knob),
     ),
   ],
-  height: (model, view, width) =>
-    84 + (width < NARROW ? 30 : 28) * Math.max(1, barsOf(model, view, isMeasured).length),
+  height(model, view, width) {
+    const bars = barsOf(model, view, isMeasured);
+    const parts = partsOf(bars.map(({ cell }) => cell));
+    const barPx = width < NARROW ? 30 : 28;
+    return 84 + legendPx(parts, width) + barPx * Math.max(1, bars.length);
+  },
   option(model, view, canvas) {
     const { palette, ...shared } = base(canvas);
     const bars = barsOf(model, view, isMeasured);
@@ -34,12 +40,11 @@ export const memory: Chart = {
     const namesPx = 16 + LETTER_PX * Math.max(0, ...bars.map(({ name }) => name.length));
     return {
       ...shared,
-      grid: { left: namesPx, right: 24, top: 34, bottom: 46 },
+      grid: { left: namesPx, right: 24, top: 34 + legendPx(parts, canvas.width), bottom: 46 },
       legend: {
         top: 0,
         left: 4,
         itemWidth: 14,
-        type: 'plain',
         textStyle: { color: palette.ink, fontSize: 12 },
         data: parts,
       },
@@ -110,6 +115,12 @@ export const memory: Chart = {
   },
   notes: () => [],
 };
+
+/** What a legend of so many names takes beyond its first line. */
+function legendPx(parts: readonly string[], width: number): number {
+  const namesPx = parts.reduce((sum, part) => sum + LEGEND_MARK_PX + part.length * LETTER_PX, 0);
+  return LEGEND_LINE_PX * Math.max(0, Math.ceil(namesPx / (width - LEGEND_MARK_PX)) - 1);
+}
 
 function isMeasured({ memory: processes }: ModelCell): boolean {
   return processes.length > 0;

@@ -8,6 +8,7 @@ import { axisStyle, base, type Chart, type Control, escapeHtml } from './chart.j
 
 const MB = 1e6;
 const SECOND_MS = 1e3;
+const WINDOW_TITLE = 'seconds of the measured window';
 
 export const timeline: Chart = {
   id: 'timeline',
@@ -20,13 +21,15 @@ export const timeline: Chart = {
     const chosen = chosenOf(model, view);
     return chosen === null ? [] : controlsOf(model, chosen);
   },
-  height: () => 440,
+  // Documents from before there was a latency in each part have rates only.
+  height: (model, view) => (hasLatency(chosenOf(model, view)) ? 440 : 240),
   option(model, view, canvas) {
     const { palette, ...shared } = base(canvas);
     const chosen = chosenOf(model, view);
     const ticks = chosen?.course.ticks ?? [];
     const endSeconds = (ticks.at(-1)?.toMs ?? 0) / SECOND_MS;
     const lines = LINES.filter(({ of }) => ticks.some((tick) => of(tick) !== null));
+    const grids = hasLatency(chosen) ? 2 : 1;
     const time = (gridIndex: number, name: string) => ({
       ...axisStyle(palette, name),
       gridIndex,
@@ -55,7 +58,7 @@ export const timeline: Chart = {
       grid: [
         { left: 70, right: 24, top: 40, height: 130 },
         { left: 70, right: 24, top: 240, height: 140 },
-      ],
+      ].slice(0, grids),
       legend: {
         top: 0,
         left: 4,
@@ -63,8 +66,8 @@ export const timeline: Chart = {
         textStyle: { color: palette.ink, fontSize: 12 },
         data: lines.map(({ name }) => name),
       },
-      xAxis: [time(0, 'seconds'), time(1, 'seconds of the measured window')],
-      yAxis: [value(0, 'MB/s'), value(1, 'Publish latency, ms')],
+      xAxis: [time(0, WINDOW_TITLE), time(1, WINDOW_TITLE)].slice(0, grids),
+      yAxis: [value(0, 'MB/s'), value(1, 'Publish latency, ms')].slice(0, grids),
       tooltip: {
         ...shared.tooltip,
         trigger: 'item',
@@ -237,6 +240,10 @@ function controlsOf(model: ReportModel, { cell, run }: Chosen): Control[] {
       choices: cell.courses.map((_, at) => ({ value: String(at), text: String(at + 1) })),
     },
   ];
+}
+
+function hasLatency(chosen: Chosen | null): boolean {
+  return chosen?.course.ticks.some(({ p50Us }) => p50Us !== null) ?? false;
 }
 
 /** From the start of the window; null: no leader was taken in this run, or when is not known. */
