@@ -25,6 +25,7 @@ const UNIT_BUCKETS = 2048;
 const BUCKETS_PER_DOUBLING = 1024;
 const LOWEST_DOUBLING = 11;
 const BUCKETS = UNIT_BUCKETS + 31 * BUCKETS_PER_DOUBLING;
+const TWO_31 = 2 ** 31;
 const TWO_32 = 2 ** 32;
 
 export class Latencies {
@@ -44,8 +45,23 @@ export class Latencies {
 
   /** `count` values at once. What is below zero counts as zero. */
   recordNs(durationNs: number, count: number): void {
-    const ns = durationNs < 0 ? 0 : durationNs > HIGHEST_NS ? HIGHEST_NS : Math.round(durationNs);
-    const bucket = bucketOf(ns);
+    this.#add(bucketOf(nanosecondsOf(durationNs)), count);
+  }
+
+  /** The same into others too, for little more than once. */
+  recordAlsoNs(
+    durationNs: number,
+    count: number,
+    second: Latencies | null,
+    third: Latencies | null,
+  ): void {
+    const bucket = bucketOf(nanosecondsOf(durationNs));
+    this.#add(bucket, count);
+    if (second !== null) second.#add(bucket, count);
+    if (third !== null) third.#add(bucket, count);
+  }
+
+  #add(bucket: number, count: number): void {
     this.#counts[bucket]! += count;
     if (bucket < this.#lowest) this.#lowest = bucket;
     if (bucket > this.#highest) this.#highest = bucket;
@@ -154,8 +170,18 @@ function microsecondsAt(histogram: Histogram, percentile: number): number {
   return histogram.getValueAtPercentile(percentile) / NS_PER_US;
 }
 
+function nanosecondsOf(durationNs: number): number {
+  return durationNs < 0 ? 0 : durationNs > HIGHEST_NS ? HIGHEST_NS : Math.round(durationNs);
+}
+
 function bucketOf(ns: number): number {
   if (ns < UNIT_BUCKETS) return ns;
+  // Whole numbers below 2^31 take shifts, a tenth of the time.
+  if (ns < TWO_31) {
+    const doubling = 31 - Math.clz32(ns);
+    const above = (ns >>> (doubling - 10)) - BUCKETS_PER_DOUBLING;
+    return UNIT_BUCKETS + (doubling - LOWEST_DOUBLING) * BUCKETS_PER_DOUBLING + above;
+  }
   const high = Math.floor(ns / TWO_32);
   const doubling = high === 0 ? 31 - Math.clz32(ns) : 63 - Math.clz32(high);
   const above = Math.floor(ns / 2 ** (doubling - 10)) - BUCKETS_PER_DOUBLING;

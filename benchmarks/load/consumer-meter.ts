@@ -74,7 +74,14 @@ export class ConsumerMeter {
   stamp(partition: number, bytes: Uint8Array, at: number, length: number, ns: number): void {
     if (!this.#measuresLatency || length < STAMP_BYTES) return;
     const stampNs = stampedNs(bytes, at);
-    this.due(partition, stampNs === 0 ? this.#lastNs[partition]! : stampNs, 1, ns);
+    if (stampNs === 0) {
+      const lastNs = this.#lastNs[partition]!;
+      // Most records of a closed loop: as the one before, which the run that is being counted began with.
+      if (lastNs === this.#runFirstNs && this.#runCount > 0) this.#runCount += 1;
+      else this.due(partition, lastNs, 1, ns);
+      return;
+    }
+    this.due(partition, stampNs, 1, ns);
   }
 
   /** `count` records that were due at `dueNs` were read at `ns`. 0 or a time to come: unknown, not counted. */
@@ -98,8 +105,11 @@ export class ConsumerMeter {
   endRun(ns: number): void {
     if (this.#runCount === 0) return;
     const latencyNs = ns - this.#runFirstNs;
-    this.#recent.recordNs(latencyNs, this.#runCount);
-    if (this.#window.has(this.#runFirstNs)) this.#endToEnd.recordNs(latencyNs, this.#runCount);
+    if (this.#window.has(this.#runFirstNs)) {
+      this.#endToEnd.recordAlsoNs(latencyNs, this.#runCount, this.#recent, null);
+    } else {
+      this.#recent.recordNs(latencyNs, this.#runCount);
+    }
     this.#runCount = 0;
   }
 

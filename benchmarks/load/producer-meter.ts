@@ -79,8 +79,7 @@ export class ProducerMeter {
       return;
     }
     const latencyNs = ns - batch.dueNs[0]!;
-    this.#recent.recordNs(latencyNs, records);
-    this.#timeline.addLatency(ns, latencyNs, records);
+    this.#recent.recordAlsoNs(latencyNs, records, this.#timeline.latenciesAt(ns), null);
     if (!this.#window.has(batch.dueNs[0]!)) return;
     this.#records += records;
     this.#bytes += valueBytes;
@@ -159,6 +158,9 @@ export class ProducerMeter {
   /** Each record from its own time; runs of nearly the same latency at once. */
   #countEach(batch: Batch, ns: number, serviceNs: number): void {
     const { dueNs, records } = batch;
+    const ofTick = this.#timeline.latenciesAt(ns);
+    let counted = 0;
+    let countedBytes = 0;
     for (let first = 0; first < records; ) {
       const firstNs = dueNs[first]!;
       const withinNs = (ns - firstNs) * SAME_LATENCY;
@@ -172,16 +174,18 @@ export class ProducerMeter {
         end += 1;
       }
       const count = end - first;
-      this.#recent.recordNs(ns - firstNs, count);
-      this.#timeline.addLatency(ns, ns - firstNs, count);
       if (isCounted) {
-        this.#records += count;
-        this.#bytes += batch.valueBytesOfFirst(end) - batch.valueBytesOfFirst(first);
-        this.#corrected.recordNs(ns - firstNs, count);
-        this.#service.recordNs(serviceNs, count);
+        counted += count;
+        countedBytes += batch.valueBytesOfFirst(end) - batch.valueBytesOfFirst(first);
+        this.#corrected.recordAlsoNs(ns - firstNs, count, this.#recent, ofTick);
+      } else {
+        this.#recent.recordAlsoNs(ns - firstNs, count, ofTick, null);
       }
       first = end;
     }
+    this.#records += counted;
+    this.#bytes += countedBytes;
+    if (counted > 0) this.#service.recordNs(serviceNs, counted);
   }
 
   #recordsInWindow(batch: Batch): number {

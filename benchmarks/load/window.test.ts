@@ -43,9 +43,9 @@ describe('a timeline', () => {
 
   test('latencies are of what was acknowledged in each part; where nothing was, there is none', () => {
     const { timeline } = timelineOf(1_000);
-    for (let i = 0; i < 99; i += 1) timeline.addLatency(10 * MS, 1 * MS, 1);
-    timeline.addLatency(11 * MS, 50 * MS, 1);
-    timeline.addLatency(350 * MS, 7 * MS, 3);
+    for (let i = 0; i < 99; i += 1) timeline.latenciesAt(10 * MS)?.recordNs(1 * MS, 1);
+    timeline.latenciesAt(11 * MS)?.recordNs(50 * MS, 1);
+    timeline.latenciesAt(350 * MS)?.recordNs(7 * MS, 3);
     const ticks = timeline.ticks('producedRecords');
     expect(ticks[0]?.publishP50Us).toBeCloseTo(1_000, -1);
     expect(ticks[0]?.publishP99Us).toBeCloseTo(1_000, -1);

@@ -70,12 +70,12 @@ export class Timeline {
     this.#records[at]! += records;
   }
 
-  /** Of `count` records that were acknowledged at `ns`. */
-  addLatency(ns: number, latencyNs: number, count: number): void {
-    if (!this.#window.has(ns)) return;
+  /** Where latencies go of what was acknowledged at `ns`; null: outside of the window. */
+  latenciesAt(ns: number): Latencies | null {
+    if (!this.#window.has(ns)) return null;
     const at = this.#tickOf(ns);
     if (at > this.#at) this.#closeTick(at);
-    this.#latencies.recordNs(latencyNs, count);
+    return this.#latencies;
   }
 
   /** Up to the window's end, which may have been early; the last is as long as what is left, and at least half of the others. */
