@@ -104,6 +104,48 @@ describe('fetch', () => {
     expect(answer).toEqual([size, 2 * size]);
   });
 
+  test('what comes in one tick is one answer, to a consumer and to a follower', async () => {
+    startCluster({ brokers: 2 });
+    await cluster.createTopic('t', [
+      [1, 2],
+      [1, 2],
+      [1, 2],
+    ]);
+    await cluster.advance(100);
+    const manager = cluster.manager(1);
+    const size = batchOf(['a']).length;
+    let answer: number[] | null = null;
+    const partitions = [0, 1, 2].map((partition) => ({
+      topic: 't',
+      topicId: '',
+      partition,
+      currentLeaderEpoch: -1,
+      fetchOffset: 0,
+      lastFetchedEpoch: -1,
+      logStartOffset: -1,
+      partitionMaxBytes: 1000,
+    }));
+    const options = { replicaId: -1, replicaEpoch: -1, maxWaitMs: 10_000, minBytes: 1 };
+    void Promise.resolve(
+      manager.fetch({ ...options, maxBytes: 1 << 20, isolationLevel: 0, partitions }),
+    ).then((results) => {
+      answer = results.map(({ records }) => records.length);
+    });
+    const fetches = cluster.fetches.get(2)!;
+    // As requests that come in one read of a socket.
+    for (const partition of [0, 1, 2, 0]) {
+      void manager.produce([{ topic: 't', partition, records: batchOf(['a']) }], {
+        acks: -1,
+        timeoutMs: 1000,
+      });
+    }
+    expect(answer).toBeNull();
+    await settled();
+    expect(answer).toEqual([2 * size, size, size]);
+    // One brings everything and says so, the next is answered with the high watermarks or waits.
+    expect(cluster.fetches.get(2)! - fetches).toBeLessThanOrEqual(2);
+  });
+
   test.each([
     ['an older epoch', { currentLeaderEpoch: 0 }, KafkaError.FENCED_LEADER_EPOCH],
     ['a later epoch', { currentLeaderEpoch: 2 }, KafkaError.UNKNOWN_LEADER_EPOCH],
