@@ -13,6 +13,7 @@ import {
   type ApiName,
   apiNameOf,
   isServed,
+  type RequestOf,
   type ResponseOf,
 } from '../protocol/messages/index.js';
 import type { ConnectionIdentity, ConnectionOwner } from './connection-owner.js';
@@ -40,7 +41,6 @@ const PRODUCE_KEY = APIS.Produce.key;
 
 /** A request that has been given to its handler and not been answered. */
 interface UnderWay {
-  readonly frame: Frame;
   readonly api: ApiName;
   readonly scope: RequestScope;
   /** What there is to say once all before it have been answered; null: it waits. */
@@ -298,6 +298,7 @@ export class Connection implements Receiver {
     const scope = new RequestScope(
       this,
       header,
+      frame,
       onRequest === undefined ? 0 : this.#owner.monotonicMs(),
     );
     let answer: Answer<N> | Promise<Answer<N>>;
@@ -311,32 +312,34 @@ export class Connection implements Receiver {
     try {
       answer = this.#owner.handler.handle(api, header.apiVersion, request as never, scope);
     } catch (error) {
-      this.#inTurn(frame, api, scope, () => this.#threw(frame, api, request, scope, error));
+      this.#inTurn(api, scope, () => this.#threw(api, request, scope, error));
       return;
     }
     if (answer instanceof Promise) {
-      // What waits for followers holds no memory that their fetches may need to come in.
-      if (api === 'Produce') this.#release(frame, scope, true);
-      const underWay = this.#begin(frame, api, scope, null);
+      const underWay = this.#begin(api, scope, null);
       answer.then(
-        (settled) =>
-          this.#settle(underWay, () => this.#answered(frame, api, request, scope, settled)),
-        (error: unknown) =>
-          this.#settle(underWay, () => this.#threw(frame, api, request, scope, error)),
+        (settled) => this.#settle(underWay, () => this.#answered(api, request, scope, settled)),
+        (error: unknown) => this.#settle(underWay, () => this.#threw(api, request, scope, error)),
       );
     } else {
-      this.#inTurn(frame, api, scope, () => this.#answered(frame, api, request, scope, answer));
+      this.#inTurn(api, scope, () => this.#answered(api, request, scope, answer));
+    }
+    if (api === 'Produce' && scope.frame !== null) {
+      // What waits for followers holds no memory that their fetches may need to come in. Only now that it has its
+      // place: memory given back may let the next request in.
+      forgetRecords(request as RequestOf<'Produce'>);
+      this.#release(scope, true);
     }
   }
 
   /** Of what is done already: now, or once all before it have been answered. */
-  #inTurn(frame: Frame, api: ApiName, scope: RequestScope, outcome: () => void): void {
+  #inTurn(api: ApiName, scope: RequestScope, outcome: () => void): void {
     if (this.#underWay.length === 0) outcome();
-    else this.#begin(frame, api, scope, outcome);
+    else this.#begin(api, scope, outcome);
   }
 
-  #begin(frame: Frame, api: ApiName, scope: RequestScope, outcome: (() => void) | null): UnderWay {
-    const underWay: UnderWay = { frame, api, scope, outcome };
+  #begin(api: ApiName, scope: RequestScope, outcome: (() => void) | null): UnderWay {
+    const underWay: UnderWay = { api, scope, outcome };
     this.#underWay.push(underWay);
     return underWay;
   }
@@ -371,7 +374,6 @@ export class Connection implements Receiver {
   }
 
   #answered<N extends ApiName>(
-    frame: Frame,
     api: N,
     request: unknown,
     scope: RequestScope,
@@ -384,14 +386,14 @@ export class Connection implements Receiver {
         const body = offers ? withSasl(answer as ResponseOf<'ApiVersions'>) : answer;
         chunks = encodeResponse(api, scope.apiVersion, scope.correlationId, body as ResponseOf<N>);
       } catch (error) {
-        this.#threw(frame, api, request, scope, error);
+        this.#threw(api, request, scope, error);
         return;
       }
     }
-    this.#done(frame, api, scope, chunks, true);
+    this.#done(api, scope, chunks, true);
   }
 
-  #threw(frame: Frame, api: ApiName, request: unknown, scope: RequestScope, cause: unknown): void {
+  #threw(api: ApiName, request: unknown, scope: RequestScope, cause: unknown): void {
     const version = scope.apiVersion;
     this.#owner.emit({ kind: 'request-failed', ...this.#peer(), api, version, cause });
     let chunks = NO_CHUNKS;
@@ -405,37 +407,32 @@ export class Connection implements Receiver {
     }
     if (chunks.length === 0) scope.closeConnection(`${api} failed: ${cause}`);
     // Some part of the handler may still be looking at the request.
-    this.#done(frame, api, scope, chunks, false);
+    this.#done(api, scope, chunks, false);
   }
 
-  #done(
-    frame: Frame,
-    api: ApiName,
-    scope: RequestScope,
-    chunks: readonly Buffer[],
-    isReusable: boolean,
-  ): void {
-    const requestBytes = frame.bytes.length;
+  #done(api: ApiName, scope: RequestScope, chunks: readonly Buffer[], isReusable: boolean): void {
     const responseBytes = this.#write(chunks);
-    this.#release(frame, scope, isReusable && api === 'Produce');
-    this.#owner.onRequest?.({
-      api,
-      listenerName: this.identity.listenerName,
-      requestBytes,
-      responseBytes,
-      durationMs: this.#owner.monotonicMs() - scope.startedMs,
-    });
     if (scope.closing !== null) {
       this.#dropUnderWay();
       this.end('handler', scope.closing);
     } else if (this.#endAfterAnswer !== null) {
       this.end(this.#endAfterAnswer.reason, this.#endAfterAnswer.message);
     }
+    // Only now: it may let in the next request, which a connection that is closed does not take.
+    this.#release(scope, isReusable && api === 'Produce');
+    this.#owner.onRequest?.({
+      api,
+      listenerName: this.identity.listenerName,
+      requestBytes: scope.requestBytes,
+      responseBytes,
+      durationMs: this.#owner.monotonicMs() - scope.startedMs,
+    });
   }
 
-  #release(frame: Frame, scope: RequestScope, isReusable: boolean): void {
-    if (scope.isReleased) return;
-    scope.isReleased = true;
+  #release(scope: RequestScope, isReusable: boolean): void {
+    const { frame } = scope;
+    if (frame === null) return;
+    scope.frame = null;
     this.reader.release(frame, isReusable);
   }
 
@@ -515,8 +512,9 @@ export class Connection implements Receiver {
   }
 
   #refuse(frame: Frame, reason: CloseReason, message: string): void {
-    this.reader.release(frame, true);
+    // In this order: memory given back may let in the next request, which is not served any more.
     this.end(reason, message);
+    this.reader.release(frame, true);
   }
 
   #write(chunks: readonly Buffer[]): number {
@@ -610,12 +608,19 @@ export class Connection implements Receiver {
 
   /** What comes after the last answer is not told. Its handlers may still look at the bytes. */
   #dropUnderWay(): void {
-    for (const { frame, scope } of this.#underWay) this.#release(frame, scope, false);
-    this.#underWay.length = 0;
+    const dropped = this.#underWay.splice(0);
+    for (const { scope } of dropped) this.#release(scope, false);
   }
 
   #peer(): { listenerName: string; clientHost: string; connectionId: string } {
     const { listenerName, clientHost, id } = this.identity;
     return { listenerName, clientHost, connectionId: id };
+  }
+}
+
+/** What the answer is made of must not keep the memory that its request came in. */
+function forgetRecords({ topicData }: RequestOf<'Produce'>): void {
+  for (const { partitionData } of topicData) {
+    for (const partition of partitionData as { records: Buffer | null }[]) partition.records = null;
   }
 }

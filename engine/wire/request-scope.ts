@@ -1,6 +1,7 @@
 import type { RequestContext } from '../broker/request-handler.js';
 import type { DecodedRequestHeader } from '../protocol/frames.js';
 import type { ConnectionIdentity } from './connection-owner.js';
+import type { Frame } from './frame-reader.js';
 
 /** The connection a request came by, as far as its handler may know. */
 export interface ScopeConnection {
@@ -16,12 +17,20 @@ export class RequestScope implements RequestContext {
   readonly correlationId: number;
   readonly startedMs: number;
   closing: string | null = null;
-  /** The memory of the request has been given back. */
-  isReleased = false;
+  /** The request as it came; null once its memory has been given back, so that nothing here keeps it. */
+  frame: Frame | null;
+  readonly requestBytes: number;
   readonly #connection: ScopeConnection;
 
-  constructor(connection: ScopeConnection, header: DecodedRequestHeader, startedMs: number) {
+  constructor(
+    connection: ScopeConnection,
+    header: DecodedRequestHeader,
+    frame: Frame,
+    startedMs: number,
+  ) {
     this.#connection = connection;
+    this.frame = frame;
+    this.requestBytes = frame.bytes.length;
     this.clientId = header.clientId;
     this.apiVersion = header.apiVersion;
     this.correlationId = header.correlationId;

@@ -488,6 +488,94 @@ describe('Produce requests of one connection overlap', () => {
     expect(served.server.status().queuedRequestBytes).toBe(0);
   });
 
+  /**
+   * A request that waits, then three of Produce, of which the last does not fit into the memory for requests: it is
+   * let in by what the first gives back, in the middle of serving it.
+   */
+  async function shortOfMemory() {
+    const served = await started({ limits: { queuedMaxRequestBytes: 20_000 } });
+    let goOn = (): void => {};
+    served.handler.script.Heartbeat = () =>
+      new Promise((resolve) => {
+        goOn = () => resolve({});
+      });
+    const peer = await peerOf(served);
+    const sized = (bytes: number, acks: number) => ({
+      acks,
+      topicData: [
+        { name: 't', partitionData: [{ index: bytes, records: Buffer.alloc(bytes, 1) }] },
+      ],
+    });
+    const frames = [12_000, 4000, 6000].map((bytes, id) =>
+      encodeRequest(
+        'Produce',
+        9,
+        { correlationId: id + 1, clientId: 'raw' },
+        sized(bytes, id === 0 ? 0 : -1),
+      ),
+    );
+    peer.send(
+      ...encodeRequest('Heartbeat', 0, { correlationId: 0, clientId: 'raw' }, heartbeat),
+      ...frames.flat(),
+    );
+    await until(() => served.server.status().connectionsWaitingForMemory === 1);
+    return { served, peer, goOn: () => goOn() };
+  }
+
+  test('one that is let in by the memory of another is answered behind it', async () => {
+    const { served, peer, goOn } = await shortOfMemory();
+    const begun: (() => void)[] = [];
+    served.handler.script.Produce = () => new Promise((resolve) => begun.push(() => resolve({})));
+    goOn();
+    await until(() => begun.length === 3);
+    for (const answer of begun.reverse()) answer();
+    for (let id = 0; id < 4; id++) expect(correlationId(await peer.frame())).toBe(id);
+    expect(served.server.status().queuedRequestBytes).toBe(0);
+  });
+
+  test('nothing is let in by the memory of one that closes the connection', async () => {
+    const { served, peer, goOn } = await shortOfMemory();
+    const handled: number[] = [];
+    served.handler.script.Produce = ({ acks, topicData }, context) => {
+      handled.push(topicData[0]!.partitionData[0]!.index);
+      if (acks === 0) context.closeConnection('refused');
+      return acks === 0 ? null : {};
+    };
+    goOn();
+    expect(correlationId(await peer.frame())).toBe(0);
+    expect(await peer.frame()).toBeNull();
+    expect(handled).toEqual([12_000]);
+    expect(served.server.status().queuedRequestBytes).toBe(0);
+  });
+
+  test('the memory of what waits is let go, also where it is too large to be used again', async () => {
+    const served = await started();
+    const memory: WeakRef<ArrayBufferLike>[] = [];
+    const begun: (() => void)[] = [];
+    served.handler.script.Produce = ({ topicData }) => {
+      memory.push(new WeakRef(topicData[0]!.partitionData[0]!.records!.buffer));
+      return new Promise((resolve) => begun.push(() => resolve({})));
+    };
+    const peer = await peerOf(served);
+    // The script of a test keeps what it has seen.
+    served.handler.seen.push = () => 0;
+    const large = Buffer.alloc(17 << 20);
+    for (let id = 0; id < 3; id++) {
+      peer.request('Produce', 9, id, {
+        acks: -1,
+        topicData: [{ name: 't', partitionData: [{ index: 0, records: large }] }],
+      });
+    }
+    await until(() => begun.length === 3);
+    for (let i = 0; i < 20 && memory.some((its) => its.deref() !== undefined); i++) {
+      await pause(5);
+      globalThis.gc!();
+    }
+    expect(memory.map((its) => its.deref() === undefined)).toEqual([true, true, true]);
+    for (const answer of begun) answer();
+    for (let id = 0; id < 3; id++) expect(correlationId(await peer.frame())).toBe(id);
+  });
+
   test('the client goes away, the server closes: nothing is left of what waits', async () => {
     const { served, begun, peer } = await holding();
     for (let id = 0; id < 3; id++) peer.request('Produce', 9, id, body);
