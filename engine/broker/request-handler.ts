@@ -35,8 +35,9 @@ export interface RequestContext {
  * as it is: a promise costs a turn of the event loop.
  *
  * Buffers inside `request` are views of memory received from the network. Those of a Produce request may be
- * overwritten once the handler has returned, be it with a promise: whoever keeps bytes beyond that copies them. Those
- * of other requests are not overwritten, but hold on to all that came in the same read: copy what is kept for long.
+ * overwritten once the handler has returned, be it with a promise, and the request's `records` are null from then on:
+ * whoever keeps bytes beyond that copies them. Those of other requests are not overwritten, but hold on to all that
+ * came in the same read: copy what is kept for long.
  *
  * Buffers inside the answer go to the socket without a copy, so they must not change until the client has
  * read them; views of a mapped log are made for that.

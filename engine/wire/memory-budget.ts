@@ -1,5 +1,6 @@
 /**
- * Bounds the memory of requests received and not yet answered, over all connections together.
+ * Bounds the memory of requests received and not yet answered, over all connections together. (Produce requests that
+ * wait for followers have given theirs back.)
  * A connection reserves a request's size before it receives the rest of it; while there is no room it waits,
  * first come first served, and its socket is not read. One request always fits, whatever its size. [Kafka
  * `queued.max.request.bytes`, `MemoryPool`]
