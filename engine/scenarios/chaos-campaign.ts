@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type ChaosVerdict, runChaos } from './chaos-run.js';
+import { type ChaosVerdict, describeRunning, runChaos } from './chaos-run.js';
 
 const USAGE = `chaos-campaign [--runs N] [--seed N] [--at-once N] [--json]
 
@@ -41,6 +41,8 @@ interface Totals extends Record<(typeof COUNTS)[number], number> {
 }
 
 const RUN_LIMIT_MS = 480_000;
+const ANSWER_MS = 5_000;
+const MOST_SAID = 20_000;
 /** The first argument of this program when it is one run's process. */
 const ONE = '--one';
 
@@ -57,17 +59,20 @@ async function runApart(seed: number): Promise<ChaosVerdict> {
   child.stderr.on('data', (data: Buffer) => {
     complaint += data.toString();
   });
-  const late = setTimeout(() => child.kill('SIGKILL'), RUN_LIMIT_MS);
+  // First it is asked where it stands.
+  const asked = setTimeout(() => child.kill('SIGTERM'), RUN_LIMIT_MS);
+  const late = setTimeout(() => child.kill('SIGKILL'), RUN_LIMIT_MS + ANSWER_MS);
   const how = await new Promise<string>((resolve) => {
     child.once('close', (code, signal) => resolve(String(code ?? signal)));
   });
+  clearTimeout(asked);
   clearTimeout(late);
   const line = said.trim().split('\n').at(-1) ?? '';
   if (how === '0' && line.startsWith('{')) return JSON.parse(line) as ChaosVerdict;
   const counts = Object.fromEntries(COUNTS.map((name) => [name, 0]));
   return {
     seed,
-    problem: `the run's process ended with ${how}: ${complaint.trim().slice(0, 2_000)}`,
+    problem: `the run's process ended with ${how}: ${complaint.trim().slice(-MOST_SAID)}`,
     directory: null,
     faults: {},
     clients: '',
@@ -159,6 +164,9 @@ function tell(verdict: ChaosVerdict, done: string): void {
 
 async function main(args: readonly string[]): Promise<void> {
   if (args[0] === ONE) {
+    process.on('SIGTERM', () => {
+      process.stderr.write(`${describeRunning().join('\n')}\n`);
+    });
     const verdict = await runChaos(Number(args[1]));
     // Clients that were cut off may have sockets and timers left; this run is over.
     process.stdout.write(`${JSON.stringify(verdict)}\n`, () => process.exit(0));

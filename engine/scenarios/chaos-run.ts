@@ -43,6 +43,13 @@ const NUDGE_MS = 15_000;
 const READ_LIMIT_MS = 60_000;
 const OFFSETS_TOPIC = '__consumer_offsets';
 
+let whereNow: () => string[] = () => [];
+
+/** Of a run that does not end: what was done, what had failed, and what the process still waits for. */
+export function describeRunning(): string[] {
+  return [...whereNow(), `waits for: ${process.getActiveResourcesInfo().join(', ')}`];
+}
+
 /**
  * One cluster of three processes, producers and a group that use it, and the faults of the seed's plan; then everything
  * heals, and what producers were told is compared with what consumers got and what is on the brokers' disks.
@@ -53,6 +60,11 @@ export async function runChaos(seed: number, base = tmpdir()): Promise<ChaosVerd
   const plan = planOf(seed);
   let run: Run | null = null;
   let problem: string | null = null;
+  whereNow = () => [
+    problem === null ? 'nothing has failed yet' : `it had failed: ${problem}`,
+    ...(run?.cluster.story ?? []),
+    ...(run?.errors() ?? []),
+  ];
   try {
     run = new Run(
       plan,
