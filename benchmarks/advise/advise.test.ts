@@ -167,9 +167,9 @@ describe('advice', () => {
 
   test('whole partitions: members that keep up with their largest share', () => {
     // A sixth of 12 MB/s is 2, and nine tenths of 5 carry two of those.
-    expect(membersOf(6, 12e6, 5e6)).toBe(3);
-    expect(membersOf(5, 12e6, 5e6)).toBe(5);
-    expect(membersOf(1, 12e6, 5e6)).toBe(1);
+    expect(membersOf(6, 12e6, 4.5e6)).toBe(3);
+    expect(membersOf(5, 12e6, 4.5e6)).toBe(5);
+    expect(membersOf(1, 12e6, 4.5e6)).toBe(1);
     expect(membersOf(4, 12e6, null)).toBe(1);
   });
 

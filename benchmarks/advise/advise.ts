@@ -14,6 +14,7 @@ import {
   sweep,
 } from './choose.js';
 import {
+  CONSUMER_LOAD,
   capacityAt,
   consumerBound,
   countAtLeast,
@@ -87,7 +88,7 @@ export async function advise(request: AdviceRequest, measure: Measure): Promise<
   };
   const tried = await settle(first, { ...bounds, request, ask });
   const cell = tried.recommended?.cell ?? first;
-  const members = membersOf(cell.partitions, needed, byConsumers.perConsumer);
+  const members = membersOf(cell.partitions, needed, byConsumers.usablePerConsumer);
   const diskBytes = (needed * request.retentionMs * cell.replicationFactor * wireShare) / 1000;
 
   reasoning.push({
@@ -188,7 +189,7 @@ function groupsOf(
   return (partitions) => {
     if (consumerBytesPerSecond === null) return { consumers: 1, consumerRate: 'max' };
     const needed = rateBytesPerSecond * growth;
-    const consumers = membersOf(partitions, needed, consumerBytesPerSecond);
+    const consumers = membersOf(partitions, needed, consumerBytesPerSecond * CONSUMER_LOAD);
     if (consumers <= MOST_CONSUMERS) return { consumers, consumerRate: consumerBytesPerSecond };
     limits.push(
       `${plural(consumers, 'consumer')} were not run, ${MOST_CONSUMERS} at most are: one read at full speed instead`,

@@ -110,25 +110,22 @@ function forecastCount(scaling: UslOutcome, largest: number, capacity: number): 
 /** One that is at work all the time never catches up after a pause. */
 export const CONSUMER_LOAD = 0.9;
 
-function membersFor(neededBytesPerSecond: number, perConsumer: number): number {
-  return Math.max(1, Math.ceil(neededBytesPerSecond / (perConsumer * CONSUMER_LOAD) - 1e-9));
-}
-
 /** Members of a group that keep up: whole partitions go to each, so that one may have more than its share of bytes. */
 export function membersOf(
   partitions: number,
   neededBytesPerSecond: number,
-  perConsumer: number | null,
+  usablePerConsumer: number | null,
 ): number {
-  if (perConsumer === null) return 1;
+  if (usablePerConsumer === null) return 1;
   const share = neededBytesPerSecond / partitions;
-  const most = Math.floor((perConsumer * CONSUMER_LOAD) / share + 1e-9);
+  const most = Math.floor(usablePerConsumer / share + 1e-9);
   return most < 1 ? partitions : Math.ceil(partitions / most);
 }
 
 export interface ConsumerBound {
   readonly partitions: number;
-  readonly perConsumer: number | null;
+  /** What one can be given, bytes a second; null: not known. */
+  readonly usablePerConsumer: number | null;
   readonly text: string;
 }
 
@@ -142,17 +139,21 @@ export function consumerBound(
   if (known.length === 0)
     return {
       partitions: 1,
-      perConsumer: null,
+      usablePerConsumer: null,
       text: 'what one consumer gets through is not known',
     };
   const perConsumer = Math.min(...known);
-  const needed = membersFor(neededBytesPerSecond, perConsumer);
-  const whose =
-    perConsumer === asked ? 'as was said' : 'as was measured of one consumer and one partition';
+  const isAsked = perConsumer === asked;
+  // One that was measured read what there was: it may be able to do more.
+  const usable = isAsked ? perConsumer * CONSUMER_LOAD : perConsumer;
+  const needed = Math.max(1, Math.ceil(neededBytesPerSecond / usable - 1e-9));
+  const whose = isAsked
+    ? `as was said, at work ${percentText(CONSUMER_LOAD)} of its time`
+    : 'as was measured of one consumer and one partition';
   return {
     partitions: needed,
-    perConsumer,
-    text: `${byteRateText(neededBytesPerSecond)} over ${byteRateText(perConsumer)} a consumer (${whose}), at work ${percentText(CONSUMER_LOAD)} of its time: ${plural(needed, 'consumer')}, and a partition for each`,
+    usablePerConsumer: usable,
+    text: `${byteRateText(neededBytesPerSecond)} over ${byteRateText(perConsumer)} a consumer (${whose}): ${plural(needed, 'consumer')}, and a partition for each`,
   };
 }
 
