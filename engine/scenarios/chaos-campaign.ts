@@ -40,7 +40,7 @@ interface Totals extends Record<(typeof COUNTS)[number], number> {
   faults: Record<string, number>;
 }
 
-const RUN_LIMIT_MS = 480_000;
+const RUN_LIMIT_MS = 300_000;
 const ANSWER_MS = 5_000;
 const MOST_SAID = 20_000;
 /** The first argument of this program when it is one run's process. */
