@@ -22,10 +22,6 @@ export class RecentBatches {
     this.#end = position + bytes;
   }
 
-  clear(): void {
-    this.#count = 0;
-  }
-
   /** Position of the first batch whose last offset is at or above `offset`; -1 when that is not known here. */
   positionOf(offset: number): number {
     const count = this.#count;
