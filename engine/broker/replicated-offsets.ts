@@ -1,7 +1,8 @@
 import { VarveError } from '../errors.js';
-import { type GroupStorage, OFFSETS_TOPIC } from '../groups/ports.js';
+import { lastOffsetDelta } from '../format/batch-header.js';
+import { type GroupAppend, type GroupStorage, OFFSETS_TOPIC } from '../groups/ports.js';
 import type { PartitionLog } from '../log/partition-log.js';
-import type { KafkaErrorCode } from '../protocol/error-codes.js';
+import { KafkaError, type KafkaErrorCode } from '../protocol/error-codes.js';
 import type { Replicas } from '../replication/types.js';
 import type { MetadataCache } from './metadata-cache.js';
 
@@ -25,11 +26,25 @@ export class ReplicatedOffsets implements GroupStorage {
     return topic?.partitions.length ?? this.#options.partitionsByDefault();
   }
 
-  async append(partition: number, batch: Buffer): Promise<KafkaErrorCode> {
+  append(partition: number, batch: Buffer): GroupAppend {
     const { appendTimeoutMs, replicas } = this.#options;
     const timeoutMs = appendTimeoutMs();
-    const result = await replicas.appendLocal(OFFSETS_TOPIC, partition, batch, { timeoutMs });
-    return result.errorCode;
+    const records =
+      lastOffsetDelta(new DataView(batch.buffer, batch.byteOffset, batch.length), 0) + 1;
+    const result = replicas.appendLocal(OFFSETS_TOPIC, partition, batch, { timeoutMs });
+    const answered = result.then(({ errorCode }) => errorCode);
+    const settled = result.then(({ errorCode, baseOffset }) =>
+      errorCode === KafkaError.NONE || baseOffset < 0
+        ? errorCode
+        : this.#outcome(partition, baseOffset + records),
+    );
+    return { answered, settled };
+  }
+
+  /** Of what is in the log up to `endOffset` and was not waited for any longer. */
+  async #outcome(partition: number, endOffset: number): Promise<KafkaErrorCode> {
+    const isCommitted = await this.waitForHighWatermark(partition, endOffset);
+    return isCommitted ? KafkaError.NONE : KafkaError.NOT_LEADER_OR_FOLLOWER;
   }
 
   startOffset(partition: number): number {
@@ -47,7 +62,7 @@ export class ReplicatedOffsets implements GroupStorage {
     }
   }
 
-  waitForHighWatermark(partition: number, offset: number): Promise<void> {
+  waitForHighWatermark(partition: number, offset: number): Promise<boolean> {
     return this.#options.replicas.waitForHighWatermark(OFFSETS_TOPIC, partition, offset);
   }
 

@@ -2,9 +2,14 @@ import { VarveError } from '../errors.js';
 import { parseGroupConfig } from '../groups/config.js';
 import { GroupCoordinator } from '../groups/coordinator.js';
 import { type GroupLag, groupLag } from '../groups/lag.js';
-import { type GroupRequestContext, type GroupStorage, OFFSETS_TOPIC } from '../groups/ports.js';
+import {
+  type GroupAppend,
+  type GroupRequestContext,
+  type GroupStorage,
+  OFFSETS_TOPIC,
+} from '../groups/ports.js';
 import type { Clock } from '../io/port.js';
-import { KafkaError } from '../protocol/error-codes.js';
+import { KafkaError, type KafkaErrorCode } from '../protocol/error-codes.js';
 import { kafkaErrorOf } from '../protocol/from-varve-error.js';
 import { systemTimers, type Timers } from '../timers.js';
 import type { DataDirectory } from '../topics/data-directory.js';
@@ -168,7 +173,12 @@ class DirectoryGroupStorage implements GroupStorage {
     return this.#data.partitionCount(OFFSETS_TOPIC);
   }
 
-  async append(partition: number, batch: Buffer) {
+  append(partition: number, batch: Buffer): GroupAppend {
+    const answered = Promise.resolve(this.#append(partition, batch));
+    return { answered, settled: answered };
+  }
+
+  #append(partition: number, batch: Buffer): KafkaErrorCode {
     try {
       this.#data
         .partition(OFFSETS_TOPIC, partition)
@@ -188,8 +198,8 @@ class DirectoryGroupStorage implements GroupStorage {
     return log.read(fromOffset, { maxBytes, isolation: 'log_end' }).bytes;
   }
 
-  waitForHighWatermark(): Promise<void> {
-    return Promise.resolve();
+  waitForHighWatermark(): Promise<boolean> {
+    return Promise.resolve(true);
   }
 
   topicExists(topic: string, partition: number): boolean {

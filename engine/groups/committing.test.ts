@@ -176,6 +176,32 @@ test.each([
   },
 );
 
+test('a commit that was given up, and reached the log, shows as soon as it is committed', async () => {
+  const h = await GroupHarness.elected();
+  await h.commit({ t: 1 });
+  h.storage.appendResults.push(KafkaError.REQUEST_TIMED_OUT, KafkaError.REQUEST_TIMED_OUT);
+  expect(await h.commit({ t: 2 })).toEqual([KafkaError.COORDINATOR_NOT_AVAILABLE]);
+  expect(await h.commit({ t: 3 }, { groupId: 'new' })).toEqual([
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+  ]);
+  expect(await h.committed({ requireStable: true })).toEqual({ t: 1 });
+  h.storage.commitLate();
+  await settled();
+  expect(await h.committed()).toEqual({ t: 2 });
+  expect(await h.committed({ group: 'new' })).toEqual({ t: 3 });
+  const again = await GroupHarness.elected({ storage: h.storage });
+  expect(await again.committed()).toEqual({ t: 2 });
+});
+
+test('a commit that was given up does not come back over a later one', async () => {
+  const h = await GroupHarness.elected();
+  h.storage.appendResults.push(KafkaError.REQUEST_TIMED_OUT);
+  await h.commit({ t: 2 });
+  expect(await h.commit({ t: 3 })).toEqual([0]);
+  await settled();
+  expect(await h.committed()).toEqual({ t: 3 });
+});
+
 test('offsets of a group with members expire only for topics it has left', async () => {
   const h = await GroupHarness.elected();
   const subscribed = Buffer.from('0000' + '00000001' + '000174' + 'ffffffff', 'hex');

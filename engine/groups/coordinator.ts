@@ -241,7 +241,7 @@ export class GroupCoordinator {
       let groups = this.#find(wanted.groupId);
       if (request.requireStable && groups instanceof GroupPartition) {
         // What is being committed counts.
-        await groups.settled();
+        await groups.answered();
         groups = this.#find(wanted.groupId);
       }
       return groups instanceof GroupPartition

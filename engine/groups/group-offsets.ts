@@ -53,10 +53,12 @@ export async function commitOffsets(
         offsets.end(topic, partition);
         if (errorCode === KafkaError.NONE) offsets.set(topic, partition, value);
       }
+      groups.dropIfTransient(entry);
     });
     stored = groupErrorOfAppend(appendError);
+  } else {
+    groups.dropIfTransient(entry);
   }
-  groups.dropIfTransient(entry);
   return commitAnswer(request, (wanted) => refusals.get(wanted) ?? stored);
 }
 

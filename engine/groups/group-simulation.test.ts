@@ -366,6 +366,8 @@ class Run {
     } else if (dice < 85) {
       storage.appendResults.push(random.pick(APPEND_ERRORS));
     } else if (dice < 88) {
+      storage.commitLate();
+    } else if (dice < 91) {
       this.world.moveCoordinator();
     }
   }
@@ -375,6 +377,7 @@ class Run {
     this.world.isCalm = true;
     storage.appendResults.length = 0;
     storage.release();
+    storage.commitLate();
     if (this.alive.length === 0) this.start(null);
     for (let i = 0; i < 600; i++) await timers.advanceAsync(500);
   }

@@ -10,28 +10,52 @@ const record = { key: 'k', value: 'v' };
 test('appends are applied in the order of the log, whichever is answered first', async () => {
   const answers: ((code: KafkaErrorCode) => void)[] = [];
   const storage = new MemoryGroupStorage();
-  storage.append = () => new Promise((resolve) => answers.push(resolve));
+  storage.append = () => {
+    const answered = new Promise<KafkaErrorCode>((resolve) => answers.push(resolve));
+    return { answered, settled: answered };
+  };
   const writer = new GroupLogWriter(storage, 0, new SimulatedClock());
   const applied: [string, number][] = [];
   for (const name of ['a', 'b', 'c']) {
     void writer.append([record], (errorCode) => applied.push([name, errorCode]));
   }
   let isSettled = false;
-  void writer.settled().then(() => {
+  void writer.answered().then(() => {
     isSettled = true;
   });
   answers[2]?.(KafkaError.NONE);
-  answers[1]?.(KafkaError.REQUEST_TIMED_OUT);
+  answers[1]?.(KafkaError.MESSAGE_TOO_LARGE);
   await settled();
-  expect([applied, isSettled]).toEqual([[], false]);
+  // What is not in the log has no order.
+  expect([applied, isSettled]).toEqual([[['b', KafkaError.MESSAGE_TOO_LARGE]], false]);
   answers[0]?.(KafkaError.NONE);
   await settled();
-  expect(applied).toEqual([
+  expect(applied.slice(1)).toEqual([
     ['a', KafkaError.NONE],
-    ['b', KafkaError.REQUEST_TIMED_OUT],
     ['c', KafkaError.NONE],
   ]);
   expect(isSettled).toBe(true);
+});
+
+test('what is committed after its time is applied then, in order; nobody waits for it meanwhile', async () => {
+  const storage = new MemoryGroupStorage();
+  const writer = new GroupLogWriter(storage, 0, new SimulatedClock());
+  const applied: [string, number][] = [];
+  const append = (name: string) =>
+    writer.append([record], (errorCode) => applied.push([name, errorCode]));
+  const { REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS, NONE } = KafkaError;
+  storage.appendResults.push(REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS, REQUEST_TIMED_OUT);
+  expect(await append('late')).toBe(REQUEST_TIMED_OUT);
+  expect(await append('refused')).toBe(NOT_ENOUGH_REPLICAS);
+  expect(await append('later')).toBe(REQUEST_TIMED_OUT);
+  await writer.answered();
+  expect(applied).toEqual([['refused', NOT_ENOUGH_REPLICAS]]);
+  expect(await append('last')).toBe(NONE);
+  expect(applied.slice(1)).toEqual([
+    ['late', NONE],
+    ['later', NONE],
+    ['last', NONE],
+  ]);
 });
 
 test('nothing is appended after the end', async () => {

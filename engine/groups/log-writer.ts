@@ -14,6 +14,7 @@ export class GroupLogWriter {
   readonly #clock: Clock;
   readonly #options = new BatchOptions();
   #last: Promise<unknown> = Promise.resolve();
+  #answered: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
   constructor(storage: GroupStorage, partition: number, clock: Clock) {
@@ -23,29 +24,46 @@ export class GroupLogWriter {
   }
 
   /**
-   * One batch, all or nothing. `apply` gets NONE, or the code of a producer's answer, when all that was appended
-   * before has been applied; it must not throw. Never rejects.
+   * One batch, all or nothing. Resolves with NONE after `apply(NONE)`, else with the code of a producer's answer; never
+   * rejects. `apply` is called once, with what the log says in the end, and must not throw: with NONE after all that was
+   * appended before has been applied. That may be long after the answer, when the answer was that time is over: what is
+   * in the log would be found by the next coordinator, so this one must not go on without it
+   * [Kafka `CoordinatorRuntime`, where the high watermark and not the answer commits].
    */
   append(
     records: readonly RecordInput[],
     apply: (errorCode: KafkaErrorCode) => void,
   ): Promise<KafkaErrorCode> {
-    const appended = this.#isClosed
-      ? Promise.resolve(KafkaError.NOT_LEADER_OR_FOLLOWER)
-      : this.#storage.append(this.#partition, this.#batch(records));
-    const applied = this.#apply(appended, this.#last, apply);
-    this.#last = applied;
-    return applied;
+    if (this.#isClosed) {
+      apply(KafkaError.NOT_LEADER_OR_FOLLOWER);
+      return Promise.resolve(KafkaError.NOT_LEADER_OR_FOLLOWER);
+    }
+    const { answered, settled } = this.#storage.append(this.#partition, this.#batch(records));
+    const earlier = this.#last;
+    const applied = this.#apply(settled, earlier, apply);
+    this.#last = Promise.all([earlier, applied]);
+    const answer = this.#answer(answered, applied);
+    this.#answered = Promise.all([this.#answered, answer]);
+    return answer;
   }
 
   async #apply(
-    appended: Promise<KafkaErrorCode>,
+    settled: Promise<KafkaErrorCode>,
     earlier: Promise<unknown>,
     apply: (errorCode: KafkaErrorCode) => void,
-  ): Promise<KafkaErrorCode> {
-    const errorCode = await appended;
-    await earlier;
+  ): Promise<void> {
+    const errorCode = await settled;
+    if (errorCode === KafkaError.NONE) await earlier;
     apply(errorCode);
+  }
+
+  async #answer(
+    answered: Promise<KafkaErrorCode>,
+    applied: Promise<void>,
+  ): Promise<KafkaErrorCode> {
+    const errorCode = await answered;
+    // All before it is committed too then.
+    if (errorCode === KafkaError.NONE) await applied;
     return errorCode;
   }
 
@@ -58,9 +76,9 @@ export class GroupLogWriter {
     return buffer.subarray(0, size);
   }
 
-  /** Everything appended so far has been applied. */
-  async settled(): Promise<void> {
-    await this.#last;
+  /** Everything appended so far has been answered, and what was stored shows. */
+  async answered(): Promise<void> {
+    await this.#answered;
   }
 
   /** Nothing is appended any more. */

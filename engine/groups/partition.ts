@@ -103,25 +103,23 @@ export class GroupPartition {
     if (this.groups.get(groupId) === entry && isTransient(entry)) this.groups.delete(groupId);
   }
 
-  /** As `GroupLogWriter.append`; a failure is an event. */
-  append(
+  /** As `GroupLogWriter.append`; an answer that is a failure is an event. */
+  async append(
     groupId: string,
     records: readonly RecordInput[],
     apply: (errorCode: KafkaErrorCode) => void = () => {},
   ): Promise<KafkaErrorCode> {
-    return this.#writer.append(records, (errorCode) => {
-      if (errorCode !== KafkaError.NONE) {
-        const { partition } = this;
-        const type = 'group-append-failed';
-        this.#options.onEvent({ type, partition, group: groupId, errorCode });
-      }
-      apply(errorCode);
-    });
+    const errorCode = await this.#writer.append(records, apply);
+    if (errorCode !== KafkaError.NONE) {
+      const { partition } = this;
+      this.#options.onEvent({ type: 'group-append-failed', partition, group: groupId, errorCode });
+    }
+    return errorCode;
   }
 
-  /** Whatever was appended so far shows in the groups. */
-  settled(): Promise<void> {
-    return this.#writer.settled();
+  /** As `GroupLogWriter.answered`. */
+  answered(): Promise<void> {
+    return this.#writer.answered();
   }
 
   /** Deletes offsets of a group; those that could be deleted are gone from memory too. */

@@ -13,12 +13,9 @@ export interface GroupStorage {
 
   /**
    * Appends one ready batch (offsets from 0, to be assigned) in the order of the calls, as its leader and with
-   * acks=all. Resolves with NONE when every in-sync replica has it, else with the code that a producer
-   * would get: NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, REQUEST_TIMED_OUT (after
-   * `offsets.commit.timeout.ms`; the batch may become durable all the same) and so on. Never rejects. The
-   * batch belongs to the storage from the call on.
+   * acks=all. The batch belongs to the storage from the call on.
    */
-  append(partition: number, batch: Buffer): Promise<KafkaErrorCode>;
+  append(partition: number, batch: Buffer): GroupAppend;
 
   /** The first offset of the partition's log. */
   startOffset(partition: number): number;
@@ -31,14 +28,27 @@ export interface GroupStorage {
   read(partition: number, fromOffset: number, maxBytes: number): Promise<Buffer>;
 
   /**
-   * Resolves when the high watermark has reached `offset`, or when this broker has stopped being the
-   * leader. A coordinator serves what it loaded only then: what has not reached the in-sync replicas could still
+   * True when the high watermark has reached `offset`, false when this broker has stopped being the leader. A coordinator serves what it loaded only then: what has not reached the in-sync replicas could still
    * be lost with this broker, and a committed offset would go back.
    */
-  waitForHighWatermark(partition: number, offset: number): Promise<void>;
+  waitForHighWatermark(partition: number, offset: number): Promise<boolean>;
 
   /** Whether offsets of this partition may be committed. */
   topicExists(topic: string, partition: number): boolean;
+}
+
+/** What became of an append. Neither promise rejects. */
+export interface GroupAppend {
+  /**
+   * What a client is told: NONE when every in-sync replica has the batch, else the code that a producer would get:
+   * NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, REQUEST_TIMED_OUT (after `offsets.commit.timeout.ms`) and so on.
+   */
+  readonly answered: Promise<KafkaErrorCode>;
+  /**
+   * What the log says in the end. Differs from `answered` where that gave up on a batch that is in the log: NONE once
+   * the high watermark has passed it, an error when this broker has stopped being the leader.
+   */
+  readonly settled: Promise<KafkaErrorCode>;
 }
 
 /** Who asks. */

@@ -1,7 +1,6 @@
 import type { Clock } from '../io/port.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import { MetadataImage } from '../metadata/image.js';
-import type { KafkaErrorCode } from '../protocol/error-codes.js';
 import type { Timers } from '../timers.js';
 import { Deadlines } from './deadlines.js';
 import { deleteRecords } from './deleting.js';
@@ -183,17 +182,17 @@ export class ReplicaManager implements Replicas {
     );
   }
 
-  waitForHighWatermark(topic: string, partition: number, offset: number): Promise<void> {
+  waitForHighWatermark(topic: string, partition: number, offset: number): Promise<boolean> {
     const replica = this.#replicas.get(topic, partition);
-    const leader = replica?.leader ?? null;
-    if (replica === undefined || leader === null || leader.highWatermark >= offset) {
-      return Promise.resolve();
+    const isCommitted = () => (replica?.leader?.highWatermark ?? -1) >= offset;
+    if (replica === undefined || replica.leader === null || isCommitted()) {
+      return Promise.resolve(isCommitted());
     }
     return new Promise((resolve) => {
       const waiter: CommitWaiter = {
         requiredOffset: offset,
         isGone: false,
-        committed: (_: KafkaErrorCode) => resolve(),
+        committed: () => resolve(isCommitted()),
       };
       replica.waitForCommit(waiter);
     });

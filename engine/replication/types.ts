@@ -289,8 +289,8 @@ export interface Replicas {
     requests: readonly DeleteRecordsPartition[],
     options: { readonly timeoutMs: number },
   ): Promise<DeleteRecordsResult[]>;
-  /** Resolves when everything below `offset` is committed, or the partition is not led here (any more). */
-  waitForHighWatermark(topic: string, partition: number, offset: number): Promise<void>;
+  /** True when everything below `offset` is committed, false when the partition is not led here (any more). */
+  waitForHighWatermark(topic: string, partition: number, offset: number): Promise<boolean>;
   /** The log of a partition led here, to read up to its end; null otherwise. */
   leaderLog(topic: string, partition: number): PartitionLog | null;
   /** Null: no replica here. */

@@ -2,7 +2,7 @@ import { BrokerLife } from '../broker/broker-life.js';
 import { ReplicatedOffsets } from '../broker/replicated-offsets.js';
 import { Controller } from '../cluster/controller.js';
 import { ProducerState } from '../log/producer-state.js';
-import { KafkaError } from '../protocol/error-codes.js';
+import { KafkaError, type KafkaErrorCode } from '../protocol/error-codes.js';
 import { Following } from '../replication/following.js';
 import { LeaderState } from '../replication/leader-state.js';
 import { Producing } from '../replication/producing.js';
@@ -157,9 +157,10 @@ export const MUTATIONS: readonly Mutation[] = [
         ReplicatedOffsets.prototype,
         'append',
         (original) =>
-          async function append(this: ReplicatedOffsets, partition, batch) {
-            void original.call(this, partition, batch);
-            return KafkaError.NONE;
+          function append(this: ReplicatedOffsets, partition, batch) {
+            original.call(this, partition, batch);
+            const answered = Promise.resolve<KafkaErrorCode>(KafkaError.NONE);
+            return { answered, settled: answered };
           },
       ),
   },
@@ -240,7 +241,7 @@ export const MUTATIONS: readonly Mutation[] = [
         'waitForHighWatermark',
         () =>
           async function waitForHighWatermark() {
-            return undefined;
+            return true;
           },
       ),
   },

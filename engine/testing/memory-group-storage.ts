@@ -1,13 +1,16 @@
 import { assignOffsetAndEpoch, lastOffset, sizeInBytes } from '../format/batch-header.js';
 import { records } from '../format/batch-reader.js';
-import type { GroupStorage } from '../groups/ports.js';
+import type { GroupAppend, GroupStorage } from '../groups/ports.js';
 import { KafkaError, type KafkaErrorCode } from '../protocol/error-codes.js';
 import type { LogRecord } from '../types.js';
 
 /** `__consumer_offsets` in memory, with appends and reads that fail or wait when a test says so. */
 export class MemoryGroupStorage implements GroupStorage {
   partitions = 1;
-  /** What the next appends come to; NONE when there is nothing left. Those that fail leave nothing in the log. */
+  /**
+   * What the next appends come to; NONE when there is nothing left. Those that fail leave nothing in the log, but for
+   * REQUEST_TIMED_OUT: that is in the log, and committed by `commitLate`.
+   */
   readonly appendResults: KafkaErrorCode[] = [];
   /** Thrown by the next read. */
   readError: unknown = null;
@@ -19,6 +22,7 @@ export class MemoryGroupStorage implements GroupStorage {
   readonly #logs = new Map<number, Buffer[]>();
   #held: (() => void)[] | null = null;
   #heldReads: (() => void)[] | null = null;
+  readonly #late: (() => void)[] = [];
 
   partitionCount(): number {
     return this.partitions;
@@ -45,13 +49,28 @@ export class MemoryGroupStorage implements GroupStorage {
     for (const resume of held) resume();
   }
 
-  append(partition: number, batch: Buffer): Promise<KafkaErrorCode> {
+  append(partition: number, batch: Buffer): GroupAppend {
     this.appends++;
     const result = this.appendResults.shift() ?? KafkaError.NONE;
-    if (result === KafkaError.NONE) this.put(partition, batch);
+    const isLate = result === KafkaError.REQUEST_TIMED_OUT;
+    if (result === KafkaError.NONE || isLate) this.put(partition, batch);
+    // The high watermark passes what is late before what comes after it.
+    if (result === KafkaError.NONE) this.commitLate();
     const held = this.#held;
-    if (held === null) return Promise.resolve(result);
-    return new Promise((resolve) => held.push(() => resolve(result)));
+    const answered =
+      held === null
+        ? Promise.resolve(result)
+        : new Promise<KafkaErrorCode>((resolve) => held.push(() => resolve(result)));
+    if (!isLate) return { answered, settled: answered };
+    const settled = new Promise<KafkaErrorCode>((resolve) => {
+      this.#late.push(() => resolve(KafkaError.NONE));
+    });
+    return { answered, settled };
+  }
+
+  /** What timed out is committed now. */
+  commitLate(): void {
+    for (const commit of this.#late.splice(0)) commit();
   }
 
   /** A batch as another broker may have written it. */
@@ -96,9 +115,10 @@ export class MemoryGroupStorage implements GroupStorage {
     return Buffer.concat(chosen);
   }
 
-  async waitForHighWatermark(_partition: number, offset: number): Promise<void> {
+  async waitForHighWatermark(_partition: number, offset: number): Promise<boolean> {
     this.waitedFor = offset;
     await this.highWatermarkReached;
+    return true;
   }
 
   topicExists(topic: string): boolean {
