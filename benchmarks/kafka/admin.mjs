@@ -74,9 +74,12 @@ export class KafkaJsAdmin {
         });
         return;
       } catch (error) {
-        // Brokers that have not registered yet cannot hold a replica.
-        const types = /** @type {{ errors?: { type?: string }[] }} */ (error).errors ?? [];
-        const isEarly = types.some(({ type }) => type === 'INVALID_REPLICATION_FACTOR');
+        // Brokers that have not registered yet cannot hold a replica, and there may be no controller to ask.
+        const { name, errors = [] } =
+          /** @type {{ name?: string, errors?: { type?: string }[] }} */ (error);
+        const isEarly =
+          name === 'KafkaJSBrokerNotFound' ||
+          errors.some(({ type }) => type === 'INVALID_REPLICATION_FACTOR');
         if (!isEarly || Date.now() > deadline) throw error;
         await new Promise((resolve) => setTimeout(resolve, 10));
       }

@@ -6,6 +6,7 @@ import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { kafka as findKafka } from '../../conformance/lib/kafka.mjs';
 import { describeEnvironment } from '../../dist/benchmarks/environment.js';
+import { ceilingTables, measureCeiling } from './ceiling.mjs';
 import { GROUPS } from './rows.mjs';
 
 const program = new Command('bench:kafka')
@@ -16,10 +17,16 @@ const program = new Command('bench:kafka')
   .option('--scale <share>', 'share of the full amount of work', (text) => positive(text), 1)
   .option('--only <names>', `comma-separated: ${Object.keys(GROUPS).join(', ')}`)
   .option('--side <name>', 'only one side: kafka or varve')
+  .option(
+    '--ceiling',
+    "instead: only Kafka's load tools on one broker, also beside a broker that keeps nothing, which none can pass",
+  )
+  .option('--rows <text>', 'with --ceiling: only loads with this in their name, such as "100 B"')
   .option('--out <file>', 'write every measurement there as JSON')
   .addHelpText(
     'after',
-    '\nExamples:\n  npm run bench:kafka\n  npm run bench:kafka -- --only oneBroker --scale 0.2 --rounds 3',
+    '\nExamples:\n  npm run bench:kafka\n  npm run bench:kafka -- --only oneBroker --scale 0.2 --rounds 3' +
+      '\n  npm run bench:kafka -- --ceiling --scale 0.35 --rounds 3',
   )
   .parse();
 
@@ -44,6 +51,20 @@ const context = {
   scale: options.scale,
   progress: (/** @type {string} */ text) => process.stderr.write(`${text}\n`),
 };
+
+if (options.ceiling === true) {
+  if (options.only !== undefined || options.side !== undefined)
+    program.error('--ceiling has its own rows and sides: leave --only and --side out');
+  const environment = describeEnvironment(tmpdir());
+  const runs = await measureCeiling(context, options);
+  console.log(
+    `Apache Kafka ${context.kafka.version}, varve and a broker that keeps nothing (the ceiling), ${options.rounds} round(s), scale ${options.scale}`,
+  );
+  console.log(ceilingTables(runs));
+  writeOut({ environment, runs });
+  process.exit();
+}
+if (options.rows !== undefined) program.error('--rows is for --ceiling');
 
 /** @type {(import('./rows.mjs').Measurement & { side: string, round: number })[]} */
 const measurements = [];
@@ -101,9 +122,12 @@ console.log(
   `Apache Kafka ${context.kafka.version} and varve, ${options.rounds} round(s), scale ${options.scale}`,
 );
 console.log(table.toString());
-if (options.out !== undefined) {
+writeOut({ environment, measurements });
+
+function writeOut(/** @type {object} */ results) {
+  if (options.out === undefined) return;
   writeFileSync(
     options.out,
-    `${JSON.stringify({ kafka: context.kafka.version, options, environment, measurements }, null, 2)}\n`,
+    `${JSON.stringify({ kafka: context.kafka.version, options, ...results }, null, 2)}\n`,
   );
 }

@@ -31,11 +31,32 @@ import { consumerPerformance, producerPerformance } from './tools.mjs';
  */
 
 let topics = 0;
-const freshTopic = (/** @type {string} */ name) => {
+export const freshTopic = (/** @type {string} */ name) => {
   topics += 1;
   return `${name}-${topics}`;
 };
 const IDLE_MS = 5000;
+
+/** What Kafka's load tools do with one broker, in order. `consumes`: what was produced is read too. */
+export function oneBrokerLoads(/** @type {number} */ scale) {
+  const loads = [];
+  for (const recordBytes of [100, 1024]) {
+    const records = Math.round((recordBytes === 100 ? 4_000_000 : 800_000) * scale);
+    for (const partitions of [1, 12]) {
+      for (const acks of [1, -1]) {
+        loads.push({
+          name: `${recordBytes} B, ${partitions} partition${partitions === 1 ? '' : 's'}, acks=${acks === 1 ? 1 : 'all'}`,
+          recordBytes,
+          records,
+          partitions,
+          acks,
+          consumes: partitions === 12 && acks === 1,
+        });
+      }
+    }
+  }
+  return loads;
+}
 
 /** @param {Context} context @param {'kafka' | 'varve'} name @param {number} brokers @param {(target: Awaited<ReturnType<typeof startKafka>>, directory: string) => Promise<Measurement[]>} work */
 async function withTarget(context, name, brokers, work) {
@@ -82,50 +103,45 @@ export function oneBroker(/** @type {Context} */ context, /** @type {'kafka' | '
     );
     const admin = new KafkaJsAdmin(target.address);
     try {
-      for (const recordBytes of [100, 1024]) {
-        const records = Math.round((recordBytes === 100 ? 4_000_000 : 800_000) * context.scale);
-        for (const partitions of [1, 12]) {
-          for (const acks of [1, -1]) {
-            const topic = freshTopic('produce');
-            await admin.createTopic(topic, partitions, 1);
-            const work = `${recordBytes} B, ${partitions} partition${partitions === 1 ? '' : 's'}, acks=${acks === 1 ? 1 : 'all'}`;
-            context.progress(`${name}: produce ${work}`);
-            const before = cpuOf(target);
-            const { recordsPerSecond } = await producerPerformance(context.kafka, {
-              address: target.address,
-              topic,
-              records,
-              recordBytes,
-              properties: { acks },
-            });
-            out.push(higher(`ProducerPerformance, ${work}`, 'records/s', recordsPerSecond));
-            if (recordBytes === 1024 && partitions === 12 && acks === -1) {
-              out.push(
-                lower(
-                  'broker CPU per million 1 KiB records produced',
-                  's',
-                  ((cpuOf(target) - before) / records) * 1e6,
-                ),
-              );
-            }
-            if (partitions === 12 && acks === 1) {
-              context.progress(`${name}: consume ${recordBytes} B`);
-              const consumed = await consumerPerformance(context.kafka, {
-                address: target.address,
-                topic,
-                records,
-              });
-              out.push(
-                higher(
-                  `ConsumerPerformance, ${recordBytes} B, 12 partitions`,
-                  'records/s',
-                  consumed.recordsPerSecond,
-                ),
-              );
-            }
-            await admin.deleteTopic(topic);
-          }
+      for (const load of oneBrokerLoads(context.scale)) {
+        const { name: work, recordBytes, records, partitions, acks } = load;
+        const topic = freshTopic('produce');
+        await admin.createTopic(topic, partitions, 1);
+        context.progress(`${name}: produce ${work}`);
+        const before = cpuOf(target);
+        const { recordsPerSecond } = await producerPerformance(context.kafka, {
+          address: target.address,
+          topic,
+          records,
+          recordBytes,
+          properties: { acks },
+        });
+        out.push(higher(`ProducerPerformance, ${work}`, 'records/s', recordsPerSecond));
+        if (recordBytes === 1024 && partitions === 12 && acks === -1) {
+          out.push(
+            lower(
+              'broker CPU per million 1 KiB records produced',
+              's',
+              ((cpuOf(target) - before) / records) * 1e6,
+            ),
+          );
         }
+        if (load.consumes) {
+          context.progress(`${name}: consume ${recordBytes} B`);
+          const consumed = await consumerPerformance(context.kafka, {
+            address: target.address,
+            topic,
+            records,
+          });
+          out.push(
+            higher(
+              `ConsumerPerformance, ${recordBytes} B, 12 partitions`,
+              'records/s',
+              consumed.recordsPerSecond,
+            ),
+          );
+        }
+        await admin.deleteTopic(topic);
       }
       const topic = freshTopic('ready');
       await admin.createTopic(topic, 1, 1);
@@ -242,7 +258,8 @@ export function manyIdle(/** @type {Context} */ context, /** @type {'kafka' | 'v
   });
 }
 
-function cpuOf(/** @type {import('./targets.mjs').Target} */ target) {
+/** Processor seconds of a target's brokers so far. */
+export function cpuOf(/** @type {import('./targets.mjs').Target} */ target) {
   return target.nodes.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0);
 }
 

@@ -7,6 +7,9 @@ import { KafkaCluster } from '../../dist/benchmarks/targets/kafka-cluster.js';
 import { KafkaJsAdmin } from './admin.mjs';
 
 const VARVE = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const NOTHING = fileURLToPath(
+  new URL('../../dist/benchmarks/kafka/nothing-broker.js', import.meta.url),
+);
 
 export { freePorts } from '../../dist/benchmarks/targets/free-ports.js';
 export { SERVER_JVM } from '../../dist/benchmarks/targets/kafka-node.js';
@@ -88,6 +91,24 @@ export async function startVarve({ brokers, directory, settings = {} }) {
   const nodes = /** @type {Node[]} */ (ready.brokers);
   return {
     ...targetOf('varve', nodes.map((node) => node.address).join(','), [child], nodes),
+    startedAt,
+  };
+}
+
+/**
+ * A broker that acknowledges records and forgets them: the most that a client can reach here.
+ * @param {{ directory: string }} options
+ * @returns {Promise<Started>}
+ */
+export async function startNothing({ directory }) {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [NOTHING, path.join(directory, 'nothing')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ready = await firstEvent(child, 'ready');
+  const nodes = /** @type {Node[]} */ (ready.brokers);
+  return {
+    ...targetOf('nothing', nodes.map((node) => node.address).join(','), [child], nodes),
     startedAt,
   };
 }
