@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { NUMBER, parseWholeNumber } from '../benchmarks/model/written-number.js';
 
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
@@ -10,21 +11,23 @@ const UNITS: Readonly<Record<string, number>> = {
   gib: 1024 ** 3,
 };
 
+const SIZE = new RegExp(`^(${NUMBER})\\s*([a-z]*)$`, 'i');
+
 /** Parser of an offset or a count. */
 export function wholeNumber(text: string): number {
-  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isSafeInteger(value)) return value;
+  const value = parseWholeNumber(text);
+  if (!Number.isNaN(value)) return value;
   throw new InvalidArgumentError(`It is a whole number from 0 to ${Number.MAX_SAFE_INTEGER}.`);
 }
 
-/** Parser of a size in bytes, with or without a unit: 65536, 64k, 64KiB. */
+/** Parser of a size in bytes, with or without a unit: 65536, 64k, 64KiB, 1e6. */
 export function byteCount(least: number): (text: string) => number {
   const most = 0x7fff_ffff;
   return (text) => {
-    const match = /^(\d{1,10})\s*([a-z]*)$/i.exec(text);
+    const match = SIZE.exec(text);
     const unit = UNITS[match?.[2]?.toLowerCase() ?? '?'];
     const value = match === null || unit === undefined ? Number.NaN : Number(match[1]) * unit;
-    if (value >= least && value <= most) return value;
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
     throw new InvalidArgumentError(
       `It is a number of bytes from ${least} to ${most}: 65536, 64k, 64KiB.`,
     );
@@ -33,7 +36,8 @@ export function byteCount(least: number): (text: string) => number {
 
 /** Parser of a point in time: milliseconds since 1970, or a date as ISO 8601 has it. */
 export function timestamp(text: string): number {
-  const ms = /^\d{1,16}$/.test(text) ? Number(text) : Date.parse(text);
+  const written = parseWholeNumber(text);
+  const ms = Number.isNaN(written) ? Date.parse(text) : written;
   if (Number.isSafeInteger(ms) && ms >= 0 && ms <= 8.64e15) return ms;
   throw new InvalidArgumentError(
     'It is milliseconds since 1970, or a date such as 2024-01-31T12:00:00Z.',
@@ -62,7 +66,7 @@ export function several(text: string, before: readonly string[] | undefined): st
 /** Parser of a whole number of at least `least`. */
 export function wholeNumberFrom(least: number, most = 0x7fff_ffff): (text: string) => number {
   return (text) => {
-    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    const value = parseWholeNumber(text);
     if (value >= least && value <= most) return value;
     throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`);
   };

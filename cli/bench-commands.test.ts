@@ -113,6 +113,9 @@ describe('a run', () => {
     const dry = await varve([...tiny('--partitions', '1,2'), '--dry-run']);
     expect(dry.stdout).toMatch(/1 partition\n2 partitions\n\n2 cells, 1 repeats/);
     expect(dry.status).toBe(0);
+    const exponents = ['--brokers', '1', '--rate', '5e6,1e7', '--record-bytes', '2e2'];
+    const rates = await varve([...tiny(...exponents), '--dry-run']);
+    expect(rates.stdout).toMatch(/5 MB\/s.*\n.*10 MB\/s.*\n\n2 cells/);
     const run = await varve([...tiny('--brokers', '1'), '--json', '--no-report']);
     expect(JSON.parse(run.stdout).schemaVersion).toBe(2);
   });

@@ -76,6 +76,14 @@ describe('values on a command line', () => {
     ['batchBytes', '64k', 64_000],
     ['rate', '50MB/s', 50e6],
     ['rate', '50%', '50%'],
+    ['rate', '5e6', 5e6],
+    ['rate', '1.5E+3', 1500],
+    ['rate', '5e3k/s', 5e6],
+    ['rate', '5e1%', '50%'],
+    ['consumerRate', '2e6', 2e6],
+    ['partitions', '1e2', 100],
+    ['lingerMs', '5e-1', 0.5],
+    ['flush', '1e3ms', '1000ms'],
     ['rate', 'max', 'max'],
     ['flush', '1000ms', '1000ms'],
     ['codec', 'lz4', 'lz4'],
@@ -89,8 +97,18 @@ describe('values on a command line', () => {
     ['acks', '2', /acks "2": 0, or 1, or all/],
     ['codec', 'rar', /one of none, gzip, snappy, lz4, zstd/],
     ['rate', 'fast', /rate "fast"/],
+    ['rate', '5e', /rate "5e"/],
+    ['rate', '1e13', /rate "1e13": .*a number up to 1000000000000/],
+    ['partitions', '1e-1', /a whole number from 1 to 10000/],
+    ['partitions', '1e9', /a whole number from 1 to 10000/],
+    ['flush', '5e-1ms', /milliseconds such as 1000ms/],
   ] as const)('%s %s is refused with its range', (name, text, message) => {
     expect(() => parseKnobValue(name, text)).toThrow(message);
+  });
+
+  test.each(['5e6', '2.5e3', '1E4', '5000'])('%s means the same in a suite file', (text) => {
+    const suite = parseSuite(`description: x\nmatrices:\n  - rate: ${text}\n`, 'x', 'x.yaml');
+    expect(suite.matrices).toEqual([{ rate: [parseKnobValue('rate', text)] }]);
   });
 
   test('a list; an address with commas stays whole', () => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { BenchError } from './bench-error.js';
 import { cellId, cellLabel } from './cell-name.js';
 import { type Cell, cellSchema, KNOB_NAMES, KNOBS, type KnobName } from './knobs.js';
+import { NUMBER } from './written-number.js';
 
 /** Values of knobs that are crossed with each other; a knob that is not there has its default. */
 export type Axes = { readonly [N in KnobName]?: readonly Cell[N][] };
@@ -131,9 +132,16 @@ export function isKnobName(text: string): text is KnobName {
   return (KNOB_NAMES as readonly string[]).includes(text);
 }
 
+const PLAIN = new RegExp(`^-?${NUMBER}$`);
+/** Of a knob whose values are texts: `5e1%` is 50%, `1e3ms` is 1000ms. */
+const WITH_UNIT = new RegExp(`^(${NUMBER})(%|ms)$`);
+const SIZE = new RegExp(`^(${NUMBER})\\s*(k|m|g)(i?)b?(?:/s)?$`, 'i');
+
 function candidates(text: string): unknown[] {
-  if (/^-?\d+(\.\d+)?$/.test(text)) return [Number(text), text];
-  const size = /^(\d+(?:\.\d+)?)\s*(k|m|g)(i?)b?(?:\/s)?$/i.exec(text);
+  if (PLAIN.test(text)) return [Number(text), text];
+  const unit = WITH_UNIT.exec(text);
+  if (unit !== null) return [text, `${Number(unit[1])}${unit[2]}`];
+  const size = SIZE.exec(text);
   if (size !== null) {
     const base = size[3] === '' ? 1000 : 1024;
     const power = { k: 1, m: 2, g: 3 }[(size[2] as string).toLowerCase()] as number;

@@ -12,6 +12,9 @@ describe('what people write', () => {
     ['1.5GiB', 1.5 * 2 ** 30],
     ['100B', 100],
     ['1024', 1024],
+    ['1e6', 1_000_000],
+    ['2.5E3 KiB', 2500 * 1024],
+    ['5e-1MB', 500_000],
     ['  2mib ', 2 * 2 ** 20],
   ])('size %s', (text, bytes) => expect(parseBytes(text)).toBe(bytes));
 
@@ -21,12 +24,14 @@ describe('what people write', () => {
     ['3.6GB/h', 1e6],
     ['1 GB / min', 1e9 / 60],
     ['.5MB/s', 5e5],
+    ['5e6B/s', 5e6],
   ])('rate %s', (text, rate) => expect(parseByteRate(text)).toBeCloseTo(rate, 6));
 
   test.each([
     ['20000records/s', 20_000 * 100],
     ['20k records/s', 20_000 * 100],
     ['1M/s', 1e8],
+    ['2e4/s', 20_000 * 100],
     ['60 messages/min', 100],
     ['50MB/s', 50e6],
   ])('rate of 100 B records %s', (text, rate) =>
@@ -42,12 +47,14 @@ describe('what people write', () => {
     ['10m', 600_000],
     ['24h', 86_400_000],
     ['7d', 604_800_000],
+    ['1e3ms', 1000],
   ])('duration %s', (text, ms) => expect(parseDuration(text)).toBeCloseTo(ms, 9));
 
   test.each([
     ['3x', 3],
     ['1.5X', 1.5],
     ['2', 2],
+    ['1e1x', 10],
   ])('factor %s', (text, factor) => expect(parseFactor(text)).toBe(factor));
 });
 
@@ -62,6 +69,10 @@ describe('refusals name the value and a form', () => {
     ['rate of records unasked', () => parseByteRate('5k records/s'), ['bytes over time']],
     ['zero rate', () => parseByteRate('0MB/s'), ['above zero']],
     ['two slashes', () => parseByteRate('1MB/s/s'), ['"1MB/s/s"']],
+    ['half an exponent', () => parseBytes('5e'), ['"5e"', '1KiB']],
+    ['an exponent of halves', () => parseBytes('5e1.5'), ['"5e1.5"']],
+    ['out of all range', () => parseBytes('1e400'), ['"1e400"', 'from 1B']],
+    ['a rate out of all range', () => parseByteRate('1e400MB/s'), ['"1e400MB/s"']],
     ['millibits', () => parseByteRate('5mbit/s'), ['"5mbit/s"']],
     ['a bare duration', () => parseDuration('20'), ['"20"', 'with its unit']],
     ['zero duration', () => parseDuration('0ms'), ['above zero']],

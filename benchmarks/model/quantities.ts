@@ -1,7 +1,8 @@
 import { BenchError } from './bench-error.js';
+import { NUMBER, parseWholeNumber } from './written-number.js';
 
 /**
- * Quantities as people write them: `50MB/s`, `1KiB`, `20ms`, `3x`. One spelling for the command line, suite files and the
+ * Quantities as people write them: `50MB/s`, `1KiB`, `20ms`, `3x`, `5e6/s`. One spelling for the command line, suite files and the
  * advisor. Decimal (`kB`, `MB`) and binary (`KiB`, `MiB`) units are kept apart, because 64 MB and 64 MiB are 5 % apart.
  * Every refusal names the value, what it was for, and a form that would do.
  */
@@ -38,11 +39,9 @@ const PER: Readonly<Record<string, number>> = {
 
 const COUNTS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9 };
 
-const NUMBER = '(\\d+(?:\\.\\d+)?|\\.\\d+)';
-
 /** `1KiB`, `64 kB`, `1.5GiB`, `100B`, or a plain number of bytes. A whole number of bytes, at least 1. */
 export function parseBytes(text: string, what = 'a size'): number {
-  const match = new RegExp(`^${NUMBER}\\s*([a-z]*)$`, 'i').exec(text.trim());
+  const match = new RegExp(`^(${NUMBER})\\s*([a-z]*)$`, 'i').exec(text.trim());
   const scale = match === null ? undefined : BYTES[(match[2] as string).toUpperCase() || 'B'];
   if (match === null || scale === undefined)
     throw refusal(text, what, 'bytes such as 1KiB, 64kB, 1.5GiB or 1024');
@@ -69,7 +68,7 @@ export function parseByteRate(text: string, what = 'a rate', options: RateOption
     const isAmount = per === undefined && /^\d/.test(amount);
     throw refusal(text, what, isAmount ? `${form}: a time is missing, as in ${amount}/s` : form);
   }
-  const records = new RegExp(`^${NUMBER}\\s*([kMG]?)\\s*(?:records?|msgs?|messages?)?$`).exec(
+  const records = new RegExp(`^(${NUMBER})\\s*([kMG]?)\\s*(?:records?|msgs?|messages?)?$`).exec(
     amount.trim(),
   );
   if (records !== null) {
@@ -82,7 +81,7 @@ export function parseByteRate(text: string, what = 'a rate', options: RateOption
       form,
     );
   }
-  const match = new RegExp(`^${NUMBER}\\s*([a-z]+)$`, 'i').exec(amount.trim());
+  const match = new RegExp(`^(${NUMBER})\\s*([a-z]+)$`, 'i').exec(amount.trim());
   const scale = match === null ? undefined : BYTES[(match[2] as string).toUpperCase()];
   if (match === null || scale === undefined) throw refusal(text, what, form);
   return positive((Number(match[1]) * scale) / seconds, text, what, form);
@@ -91,7 +90,7 @@ export function parseByteRate(text: string, what = 'a rate', options: RateOption
 /** `20ms`, `250us`, `1.5s`, `10min`, `24h`, `7d`. Milliseconds, above 0. A bare number is refused: of what unit is it? */
 export function parseDuration(text: string, what = 'a duration'): number {
   const form = 'a time with its unit such as 250us, 20ms, 1.5s, 10min, 24h or 7d';
-  const match = new RegExp(`^${NUMBER}\\s*(us|µs|ms|s|sec|m|min|h|d)$`).exec(text.trim());
+  const match = new RegExp(`^(${NUMBER})\\s*(us|µs|ms|s|sec|m|min|h|d)$`).exec(text.trim());
   if (match === null) throw refusal(text, what, form);
   const unit = ALIASES[match[2] as string] ?? (match[2] as string);
   return positive(Number(match[1]) * (MILLISECONDS[unit] as number), text, what, form);
@@ -101,7 +100,7 @@ const ALIASES: Readonly<Record<string, string>> = { µs: 'us', sec: 's', m: 'min
 
 /** `3x`, `1.5x` or `3`. At least 1. */
 export function parseFactor(text: string, what = 'a factor'): number {
-  const match = new RegExp(`^${NUMBER}\\s*[x×]?$`, 'i').exec(text.trim());
+  const match = new RegExp(`^(${NUMBER})\\s*[x×]?$`, 'i').exec(text.trim());
   const factor = match === null ? Number.NaN : Number(match[1]);
   if (!(factor >= 1) || !Number.isFinite(factor))
     throw refusal(text, what, 'a factor of 1x or more, such as 3x or 1.5x');
@@ -114,7 +113,7 @@ export function parseCount(
   what: string,
   range: { readonly low: number; readonly high: number },
 ): number {
-  const value = /^\d+$/.test(text.trim()) ? Number(text.trim()) : Number.NaN;
+  const value = parseWholeNumber(text.trim());
   if (!(value >= range.low && value <= range.high))
     throw refusal(text, what, `a whole number from ${range.low} to ${range.high}`);
   return value;

@@ -7,6 +7,7 @@ import { BenchError } from '../../benchmarks/model/bench-error.js';
 import { KNOB_NAMES, KNOBS, type KnobName } from '../../benchmarks/model/knobs.js';
 import { type Axes, parseKnobValues, rangeOf } from '../../benchmarks/model/matrix.js';
 import { parseDuration } from '../../benchmarks/model/quantities.js';
+import { NUMBER, parseWholeNumber } from '../../benchmarks/model/written-number.js';
 import { UsageError } from '../run-program.js';
 
 /** Flags of every command that measures. */
@@ -152,13 +153,13 @@ function knobValues(name: KnobName, text: string): unknown {
 }
 
 function share(text: string): number {
-  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  const value = new RegExp(`^${NUMBER}$`).test(text) ? Number(text) : Number.NaN;
   if (value >= 0 && value <= 1) return value;
   throw new InvalidArgumentError('It is a number from 0 to 1.');
 }
 
 function seed(text: string): number {
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  const value = parseWholeNumber(text);
   if (value <= 0xffff_ffff) return value;
   throw new InvalidArgumentError('It is a whole number from 0 to 4294967295.');
 }

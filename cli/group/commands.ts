@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { parseWholeNumber } from '../../benchmarks/model/written-number.js';
 import { several } from '../arguments.js';
 import { addConnectionOptions } from '../client/connection-flags.js';
 import { placeOf } from '../records/places.js';
@@ -106,8 +107,8 @@ function topics(text: string, before: readonly TopicPartitions[] | undefined): T
 }
 
 function signedNumber(text: string): number {
-  const value = /^[+-]?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isSafeInteger(value)) return value;
+  const size = parseWholeNumber(text.replace(/^[+-]/, ''));
+  if (!Number.isNaN(size)) return text.startsWith('-') ? -size : size;
   throw new InvalidArgumentError('It is a whole number, negative to go back.');
 }
 
