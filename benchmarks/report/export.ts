@@ -44,8 +44,8 @@ export function exportSvg(model: ReportModel, id: ChartId, options: ExportOption
       drawing.renderToSVGString(),
       { width, height },
       {
-        title: chart.title,
-        subtitle: chart.table(model, view).caption,
+        title: chart.table(model, view).caption,
+        subtitle: chart.title,
         summary: chart.summary(model, view),
         theme,
         ...(background !== undefined && { background }),

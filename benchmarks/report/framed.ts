@@ -2,9 +2,9 @@ import { FONT, PALETTES, type ThemeName } from './theme.js';
 
 /** A picture on its own needs what the page says around it: what it shows, in which unit, of what. */
 export interface Frame {
-  /** Bold: `The map`. */
+  /** Bold, what and in which unit: `Produced, MB/s, cluster`. */
   readonly title: string;
-  /** What and in which unit: `Produced, MB/s, cluster`. */
+  /** What a report calls it: `The map`. */
   readonly subtitle: string;
   /** For a screen reader: all of it in a sentence. */
   readonly summary: string;
@@ -17,7 +17,7 @@ export interface Frame {
 export const FRAME_PX = 48;
 const TITLE_PX = 16;
 const SUBTITLE_PX = 13;
-/** Of letters: a subtitle that is longer than the picture is wide is drawn narrower. */
+/** Of letters: a line that is longer than the picture is wide is drawn narrower. */
 const LETTER_SHARE = 0.56;
 
 /** The same picture below its title. `svg` is one of echarts, of that width and height. */
@@ -35,7 +35,7 @@ export function framed(
       : '';
   const line = (text: string, px: number, y: number, color: string, weight: number): string =>
     `<text x="16" y="${y}" font-family="${FONT}" font-size="${px}" font-weight="${weight}" fill="${color}"${narrowed(text, px)}>${escaped(text)}</text>`;
-  return `<svg width="${size.width}" height="${height}" xmlns="http://www.w3.org/2000/svg" version="1.1" viewBox="0 0 ${size.width} ${height}"><title>${escaped(`${title}${title.endsWith('?') ? '' : '.'} ${summary}`)}</title>
+  return `<svg width="${size.width}" height="${height}" xmlns="http://www.w3.org/2000/svg" version="1.1" viewBox="0 0 ${size.width} ${height}"><title>${escaped(`${title}. ${summary}`)}</title>
 <rect width="100%" height="100%" fill="${background ?? palette.card}"></rect>
 ${line(title, TITLE_PX, 24, palette.ink, 700)}
 ${line(subtitle, SUBTITLE_PX, 42, palette.quiet, 400)}

@@ -5,7 +5,7 @@ import { type Table, word, words } from '../table.js';
 import { PALETTES, type ThemeName } from '../theme.js';
 import type { View } from '../view.js';
 import { type Chart, escapeHtml } from './chart.js';
-import { fixedControls, targetControl } from './controls.js';
+import { captionOf, fixedControls, targetControl } from './controls.js';
 import { gridCells, gridHeight, gridLayout, gridOption, spreadKnobs } from './grid.js';
 
 /** Short enough for a tile; the sentence is in the tooltip and the table. */
@@ -109,7 +109,7 @@ export const bottleneck: Chart = {
     const layout = gridLayout(model, view);
     const knobs = layout === null ? [] : spreadKnobs(layout);
     return {
-      caption: `What limited each setting, ${view.target}`,
+      caption: captionOf('What limited each setting', model, view, knobs),
       columns: [
         ...knobs.map((knob) => words(KNOB_TITLES[knob])),
         words('limited by'),

@@ -28,6 +28,22 @@ export function fixedControls(
     .map((axis) => knobControl(axis, view, capital(KNOB_TITLES[axis.knob])));
 }
 
+/**
+ * What a picture shows, for who has nothing but the picture: `what` with its unit, of which target, at which values of the
+ * axes that it does not spread out.
+ */
+export function captionOf(
+  what: string,
+  model: ReportModel,
+  view: View,
+  spreadOut: readonly KnobName[],
+): string {
+  const held = fixedControls(model, view, spreadOut).map(
+    ({ choices, chosen }) => choices.find(({ value }) => value === chosen)?.text ?? chosen,
+  );
+  return [what, view.target, ...held].join(', ');
+}
+
 /** Only what was measured. */
 export function measureControl(model: ReportModel, view: View): Control[] {
   const measured = MEASURES.filter((measure) =>

@@ -5,7 +5,7 @@ import { figure, figures, type Table, word, words } from '../table.js';
 import { PALETTES, rampColor } from '../theme.js';
 import type { View } from '../view.js';
 import { type Chart, escapeHtml } from './chart.js';
-import { fixedControls, measureControl, targetControl } from './controls.js';
+import { captionOf, fixedControls, measureControl, targetControl } from './controls.js';
 import { gridCells, gridHeight, gridLayout, gridOption, spreadKnobs, type Tile } from './grid.js';
 
 export const heat: Chart = {
@@ -104,7 +104,7 @@ function measureTable(cells: readonly ModelCell[], model: ReportModel, view: Vie
   const knobs = gridLayout(model, view);
   const spreadOut = knobs === null ? [] : spreadKnobs(knobs);
   return {
-    caption: `${measure.title}, ${measure.unit}, ${view.target}`,
+    caption: captionOf(`${measure.title}, ${measure.unit}`, model, view, spreadOut),
     columns: [
       ...spreadOut.map((knob) => words(KNOB_TITLES[knob])),
       figures(measure.title, measure.unit),

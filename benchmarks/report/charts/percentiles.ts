@@ -6,7 +6,7 @@ import type { Axis, LatencyKind, ModelCell, ReportModel } from '../model.js';
 import { figure, figures, type Table, word, words } from '../table.js';
 import { cellsIn, targetOf, type View } from '../view.js';
 import { axisStyle, base, type Chart, type Control, escapeHtml, NARROW } from './chart.js';
-import { fixedControls, targetControl } from './controls.js';
+import { captionOf, fixedControls, targetControl } from './controls.js';
 
 const KINDS: readonly LatencyKind[] = ['publish', 'publishService', 'endToEnd'];
 const DASHES = ['solid', [7, 4], [2, 3]] as const;
@@ -178,7 +178,12 @@ export function ceil10(values: readonly number[]): number {
 function percentileTable(model: ReportModel, view: View): Table {
   const at = (name: string) => figures(name, 'ms');
   return {
-    caption: `${LATENCY_TITLES[view.latency]} latency, ms, ${view.target}`,
+    caption: captionOf(
+      `${LATENCY_TITLES[view.latency]} latency, ms, by percentile of records`,
+      model,
+      view,
+      spreadOut(model, view),
+    ),
     columns: [
       words('setting'),
       at('mean'),

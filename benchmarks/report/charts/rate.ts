@@ -234,7 +234,7 @@ function sloSeries(model: ReportModel, color: string): LineSeriesOption[] {
 
 function rateTable(model: ReportModel, view: View): Table {
   return {
-    caption: `Latency against rate, ${view.target}`,
+    caption: `Publish latency, ms, by acknowledged rate, MB/s, ${view.target}`,
     columns: [
       words('curve'),
       words('asked'),

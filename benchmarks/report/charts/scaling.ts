@@ -7,7 +7,7 @@ import type { Axis, AxisValue, ModelCell, ReportModel } from '../model.js';
 import { figure, figures, type Table, word, words } from '../table.js';
 import { cellsIn, curveAxis, targetOf, type View } from '../view.js';
 import { axisStyle, base, type Chart, escapeHtml, NARROW, roundUp } from './chart.js';
-import { fixedControls, targetControl } from './controls.js';
+import { captionOf, fixedControls, targetControl } from './controls.js';
 
 interface Curve {
   readonly name: string;
@@ -293,7 +293,12 @@ function scalingTable(model: ReportModel, view: View): Table {
   const axes = axesOf(model, view);
   const along = axes === null ? 'partitions' : axes.along.knob;
   return {
-    caption: `Produced rate over ${KNOB_TITLES[along]}, ${view.target}`,
+    caption: captionOf(
+      `Produced, MB/s, over ${KNOB_TITLES[along]}`,
+      model,
+      view,
+      axes?.knobs ?? [],
+    ),
     columns: [
       words('curve'),
       figures(KNOB_TITLES[along]),

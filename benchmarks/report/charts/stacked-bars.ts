@@ -4,7 +4,7 @@ import type { ModelCell } from '../model.js';
 import { figure, figures, type Table, word, words } from '../table.js';
 import { barAxes, barsOf, LETTER_PX } from './bars.js';
 import { axisStyle, base, type Chart, escapeHtml, NARROW } from './chart.js';
-import { capital, fixedControls, targetControl } from './controls.js';
+import { capital, captionOf, fixedControls, targetControl } from './controls.js';
 
 const LEGEND_MARK_PX = 32;
 const LEGEND_LINE_PX = 22;
@@ -119,7 +119,12 @@ export function stackedBars(spec: StackedBars): Chart {
       const bars = barsOf(model, view, isMeasured);
       const parts = partsOf(bars.map(({ cell }) => cell));
       return {
-        caption: `${capital(what)}, ${view.target}`,
+        caption: captionOf(
+          capital(what),
+          model,
+          view,
+          barAxes(model, view).map(({ knob }) => knob),
+        ),
         columns: [
           words('setting'),
           ...parts.map((part) => figures(capital(part), spec.unit)),

@@ -106,8 +106,8 @@ export class Figures {
     if (figure === undefined) return;
     const { chart, drawing } = figure;
     void saveChart(drawing, chart.id, button.dataset.save as 'svg' | 'png', {
-      title: chart.title,
-      subtitle: chart.table(this.#model, this.#view).caption,
+      title: chart.table(this.#model, this.#view).caption,
+      subtitle: chart.title,
       summary: chart.summary(this.#model, this.#view),
       theme: this.#theme,
     });

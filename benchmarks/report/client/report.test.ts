@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { digits } from '../../model/text.js';
 import { CHARTS } from '../charts/all.js';
+import type { ChartId } from '../charts/chart.js';
 import { exportSvg } from '../export.js';
 import { renderHtml } from '../html.js';
 import { reportModel } from '../model.js';
@@ -18,7 +19,6 @@ import {
 } from '../testing/chromium.js';
 import { inventedExplanation } from '../testing/invented-explanation.js';
 import { inventedResult } from '../testing/invented-result.js';
-import { firstView } from '../view.js';
 
 const result = inventedResult();
 const explanation = inventedExplanation();
@@ -259,9 +259,12 @@ describe.skipIf(CHROMIUM === null)('a report in Chromium', () => {
     expect(svg.name).toBe('scaling.svg');
     expect(svg.bytes.toString()).toContain('<svg');
     expect(svg.bytes.toString()).toContain('>Does more help?<');
+    expect(svg.bytes.toString()).toContain(
+      '>Produced, MB/s, over partitions, cluster, acks all, flush os<',
+    );
     const map = await saved('[data-save="svg"][data-of="heat"]');
     expect(map.bytes.toString()).toContain('>The map<');
-    expect(map.bytes.toString()).toContain('>Produced, MB/s, cluster<');
+    expect(map.bytes.toString()).toContain('>Produced, MB/s, cluster, flush os<');
     const png = await saved('[data-save="png"][data-of="scaling"]');
     expect(png.bytes.subarray(1, 4).toString()).toBe('PNG');
     const csv = await saved('[data-csv="cells-table"]');
@@ -302,14 +305,26 @@ async function valuesOf(page: Page, id: string, column: number): Promise<string[
     );
 }
 
-test('a picture for a paper is the picture of the report', () => {
+/** What a picture on its own says of itself: what it shows, in which units, of which target or run, at which knobs. */
+const SAYS: Readonly<Record<ChartId, RegExp>> = {
+  heat: /^Produced, MB\/s, cluster, flush os$/,
+  bottleneck: /^What limited each setting, cluster, flush os$/,
+  scaling: /^Produced, MB\/s, over partitions, cluster, acks all, flush os$/,
+  percentiles: /^Publish latency, ms, by percentile of records, cluster, 4 partitions, flush os$/,
+  rate: /^Publish latency, ms, by acknowledged rate, MB\/s, cluster$/,
+  cpu: /^CPU seconds per million records, cluster, 4 partitions, flush os$/,
+  memory: /^Largest memory \(RSS\), MB, cluster, 4 partitions, flush os$/,
+  timeline: /^Rate, MB\/s, and latency, ms, over run 1 of \S/,
+};
+
+test('a picture for a paper is the picture of the report, with a title that says what and the unit', () => {
   for (const { id } of CHARTS) {
     const svg = exportSvg(model, id, { theme: 'light', width: 900 });
-    expect(svg).toMatch(/^<svg[^>]*><title>/);
+    const bold = /<text[^>]*font-weight="700"[^>]*>([^<]*)<\/text>/.exec(svg)?.[1];
+    expect(bold).toMatch(SAYS[id]);
+    expect(/^<svg[^>]*><title>([^<]*)<\/title>/.exec(svg)?.[1]).toContain(`${bold}. `);
     const chart = CHARTS.find((each) => each.id === id)!;
     expect(svg).toContain(`>${chart.title}</text>`);
-    // What it shows and in which unit.
-    expect(svg).toContain(`>${chart.table(model, firstView(model)).caption}</text>`);
     expect(svg).not.toContain('NaN');
   }
   const cell = result.cells.find(({ cell }) => cell.partitions === 16)!;
