@@ -8,6 +8,7 @@ import {
   stringSerializers,
 } from '@platformatic/kafka';
 import kafkajs from 'kafkajs';
+import { letKafkaJsStop } from '../testing/kafkajs-stop.js';
 import { type ClientKind, type ProducerPlan, TOPIC } from './chaos-plan.js';
 
 const { CompressionTypes, Kafka, logLevel, Partitioners } = kafkajs;
@@ -42,6 +43,8 @@ ConnectionPool.prototype.get = function get(
   if (broker !== undefined) return poolGet.call(this, broker, callback);
   callback(new NetworkError('the metadata does not know the broker'));
 } as ConnectionPool['get'];
+
+letKafkaJsStop();
 
 /** Patient enough for a broker that is stopped for seconds, and not so patient that a run takes minutes. */
 const REQUEST_TIMEOUT_MS = 3_000;

@@ -5,12 +5,15 @@ import { join, resolve } from 'node:path';
 import kafkajs, { type Consumer, type Kafka } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cluster } from '../cluster/index.js';
+import { letKafkaJsStop } from '../testing/kafkajs-stop.js';
 import { Random } from '../testing/random.js';
 import { RawClient } from '../testing/raw-client.js';
 
 const ENTRY = resolve('dist/engine/cluster/broker-process.js');
 const PARTITIONS = 8;
 const SESSION_MS = 2_000;
+
+letKafkaJsStop();
 
 let directory: string;
 let cluster: Cluster;
