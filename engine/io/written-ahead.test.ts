@@ -60,6 +60,32 @@ describe.runIf(hasMappings)('space written ahead of a fast log', () => {
     await log.close();
   });
 
+  it('is written once, however appends lie across its steps', async () => {
+    const zeros: [from: number, to: number][] = [];
+    const writeSync = fs.writeSync.bind(fs) as (...args: unknown[]) => number;
+    vi.spyOn(fs, 'writeSync').mockImplementation(((...args: unknown[]) => {
+      const [, , , length, position] = args as [number, Buffer, number, number, number];
+      zeros.push([position, position + length]);
+      return writeSync(...args);
+    }) as typeof fs.writeSync);
+    const log = open();
+    // All by `appendParts`, which writes otherwise.
+    for (let i = 0; i < 100; i += 1) append(log, 1);
+    expect(zeros.length).toBeGreaterThan(10);
+    for (const [i, [from, to]] of zeros.entries()) {
+      expect(to).toBeGreaterThan(from);
+      if (i > 0) expect(from).toBe(zeros[i - 1]?.[1]);
+    }
+    await log.truncate(10 * BATCH_BYTES);
+    written.length = 10;
+    zeros.length = 0;
+    for (let i = 0; i < 20; i += 1) append(log, 1);
+    // Cut off with the rest: written anew.
+    expect(zeros[0]?.[0]).toBeLessThan(20 * BATCH_BYTES);
+    expect(log.bytes(0, log.size).equals(Buffer.concat(written))).toBe(true);
+    await log.close();
+  });
+
   it('is given back by a truncation, after which the log goes on at its new end', async () => {
     const log = open();
     append(log, 60);

@@ -36,6 +36,8 @@ export class WrittenAhead {
   readonly #now: () => number;
   /** Appends up to here meet pages, or are not worth any: nothing to do. */
   #doneTo: number;
+  /** Zeros have been written up to here, and nothing but appends since. */
+  #zerosTo = 0;
   #markPosition: number;
   #markMs: number;
   #isUsable = true;
@@ -69,17 +71,21 @@ export class WrittenAhead {
     this.#doneTo = ceilTo(end, STEP_BYTES);
     // Up to the end of its step an append may have to do without: the next one is asked for again behind it.
     if (!isFast || !isFlushedSeldom || this.#doneTo > this.#maxBytes) return;
+    // What a failed append took back is not there any more.
+    const zerosTo = Math.min(this.#zerosTo, this.#length.bytes);
     if (!this.#reserve(this.#doneTo)) return;
-    for (let from = size; from < this.#doneTo; ) {
+    for (let from = Math.max(size, zerosTo); from < this.#doneTo; ) {
       const to = Math.min(ceilTo(from + 1, STEP_BYTES), this.#doneTo);
       writeFully(this.#file.fd(), zeros, 0, to - from, from);
       from = to;
     }
+    this.#zerosTo = this.#doneTo;
   }
 
   /** The file has been cut to `size` bytes. */
   cut(size: number): void {
     this.#doneTo = size;
+    this.#zerosTo = 0;
     this.#markPosition = size;
     this.#markMs = this.#now();
   }
