@@ -146,16 +146,14 @@ class Run {
         'min.insync.replicas': '2',
         ...this.plan.topicConfig,
       }).map(([name, value]) => ({ name, value }));
-      await admin.createTopics({
-        topics: [
-          {
-            topic: TOPIC,
-            numPartitions: this.plan.partitions,
-            replicationFactor: BROKERS,
-            configEntries,
-          },
-        ],
-      });
+      const topic = {
+        topic: TOPIC,
+        numPartitions: this.plan.partitions,
+        replicationFactor: BROKERS,
+        configEntries,
+      };
+      // A busy machine may answer too late: asked again, it is there, which is no error.
+      await patiently(() => admin.createTopics({ topics: [topic] }));
       await this.producers.start();
       this.members.start();
       await this.faults.run();
