@@ -2,10 +2,11 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /*
- * Tests of processes in real time: clusters that lose brokers, loads whose rates and latencies are looked at. What runs
- * beside them would be measured too, so they run one at a time, after the others.
+ * Tests of processes in real time: connections that are idle for long, clusters that lose brokers, loads whose rates and
+ * latencies are looked at. What runs beside them would be measured too, so they run one at a time, after the others.
  */
 const ALONE = [
+  'engine/{broker,cluster,embedded,wire}/**/*.test.ts',
   'engine/log/restart-crash.test.ts',
   'engine/scenarios/{chaos-campaign,cluster-failures,cluster-faults,faults,faults-machine,group-faults}.test.ts',
   'benchmarks/*.test.ts',
