@@ -46,6 +46,8 @@ for (const name of names) {
 const sides = /** @type {('kafka' | 'varve')[]} */ (
   options.side === undefined ? ['kafka', 'varve'] : [options.side]
 );
+// Those of the brokers that are in sessions of their own end with this process.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 const context = {
   kafka: findKafka(),
   scale: options.scale,

@@ -73,20 +73,16 @@ export async function startVarve({ brokers, directory, settings = {} }) {
   const command =
     brokers === 1 ? ['broker', '--port', '0'] : ['cluster', '--brokers', String(brokers)];
   const startedAt = performance.now();
-  const child = spawn(
-    process.execPath,
-    [
-      VARVE,
-      ...command,
-      '--directory',
-      path.join(directory, 'varve'),
-      '--json',
-      '--log-level',
-      'warn',
-      ...configs,
-    ],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
+  const child = spawnBroker([
+    VARVE,
+    ...command,
+    '--directory',
+    path.join(directory, 'varve'),
+    '--json',
+    '--log-level',
+    'warn',
+    ...configs,
+  ]);
   const ready = await firstEvent(child, 'ready');
   const nodes = /** @type {Node[]} */ (ready.brokers);
   return {
@@ -102,15 +98,29 @@ export async function startVarve({ brokers, directory, settings = {} }) {
  */
 export async function startNothing({ directory }) {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [NOTHING, path.join(directory, 'nothing')], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child = spawnBroker([NOTHING, path.join(directory, 'nothing')]);
   const ready = await firstEvent(child, 'ready');
   const nodes = /** @type {Node[]} */ (ready.brokers);
   return {
     ...targetOf('nothing', nodes.map((node) => node.address).join(','), [child], nodes),
     startedAt,
   };
+}
+
+/**
+ * A program of Node in a session of its own, as Kafka is started too, and as services are. Linux shares processors out
+ * among sessions first: with those of the load tool, a broker would be one thread among its dozens.
+ */
+function spawnBroker(/** @type {string[]} */ args) {
+  const child = spawn(process.execPath, args, {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    detached: true,
+  });
+  const end = () => child.kill('SIGTERM');
+  // Ctrl-C does not reach it.
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
+  return child;
 }
 
 /** The first line of JSON with this `event` on a program's standard output. */
