@@ -1,5 +1,5 @@
 // Kafka's load tools against Kafka, varve and a broker that has nothing to do, in turn: how much of what the tools reach
-// is the broker's doing, and what none could pass. All three run all the time; each load goes round them.
+// is the broker's doing, and what is about the most to be had. All three run all the time; each load goes round them.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -74,8 +74,8 @@ class CountedPartition {
 
 /**
  * What is left of a broker's work when nothing is appended and nothing is read: Produce is acknowledged at once, Fetch
- * is answered with the same memory again and again, with new offsets. No broker could do less, so that what a client
- * reaches beside it is the most it can reach on this machine.
+ * is answered with the same memory again and again, with new offsets. What a client reaches beside it is about the most
+ * that it can reach on this machine: there is nothing left but sockets and codings.
  *
  * For measuring only: records are lost, readers see one batch over and over. A partition has one reader at a time, with
  * one fetch under way, as Kafka's consumer does: an answer is overwritten by the next fetch.

@@ -19,7 +19,7 @@ const program = new Command('bench:kafka')
   .option('--side <name>', 'only one side: kafka or varve')
   .option(
     '--ceiling',
-    "instead: only Kafka's load tools on one broker, also beside a broker that keeps nothing, which none can pass",
+    "instead: only Kafka's load tools on one broker, also beside a broker that keeps nothing: about the most that any can reach",
   )
   .option('--rows <text>', 'with --ceiling: only loads with this in their name, such as "100 B"')
   .option('--out <file>', 'write every measurement there as JSON')
