@@ -41,6 +41,8 @@ export interface RatioTestOptions {
   readonly isPaired: boolean;
   /** How much faster the machine itself was for B than for A, as a logarithm; null: nobody knows. Unpaired only. */
   readonly machineShift: number | null;
+  /** What A and B are called where nothing can be told; default "A" and "B". */
+  readonly names?: readonly [a: string, b: string];
   /** Tests beside these in the same family, for Holm's correction; default none. */
   readonly alarmChance?: number;
 }
@@ -71,7 +73,7 @@ export function testRatios(
   pairs: readonly SamplePair[],
   options: RatioTestOptions,
 ): RatioOutcome[] {
-  const logs = pairs.map(logsOf);
+  const logs = pairs.map((pair) => logsOf(pair, options.names ?? ['A', 'B']));
   const usable = logs.flatMap((pair) => (typeof pair === 'string' ? [] : [pair]));
   const tests = options.isPaired ? pairedTests(usable) : unpairedTests(usable, options);
   const strictest = (options.alarmChance ?? ALARM_CHANCE) / Math.max(1, usable.length);
@@ -92,10 +94,13 @@ export function testRatios(
   });
 }
 
-function logsOf({ a, b }: SamplePair): LogPair | string {
+function logsOf(
+  { a, b }: SamplePair,
+  [nameA, nameB]: readonly [a: string, b: string],
+): LogPair | string {
   for (const [side, samples] of [
-    ['A', a],
-    ['B', b],
+    [nameA, a],
+    [nameB, b],
   ] as const) {
     if (samples.length < FEWEST_RUNS)
       return `${side} has ${samples.length === 1 ? '1 run' : `${samples.length} runs`}: ${FEWEST_RUNS} are the least that show a spread`;

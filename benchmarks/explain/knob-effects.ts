@@ -1,11 +1,12 @@
 import { verdictOf } from '../compare/compare.js';
 import type { Verdict } from '../compare/comparison.js';
 import { METRICS, type Metric, samplesOf } from '../compare/metrics.js';
-import { holm, type RatioOutcome, testRatios } from '../compare/ratio-test.js';
+import { ALARM_CHANCE, holm, type RatioOutcome, testRatios } from '../compare/ratio-test.js';
 import { cellId, knobText } from '../model/cell-name.js';
 import { type Cell, KNOB_NAMES, type KnobName } from '../model/knobs.js';
 import type { CellResult } from '../model/result.js';
 import type { Measured } from './knee.js';
+import { type PooledRatio, pooledRatio } from './pooled-ratio.js';
 
 /** What turning one knob alone did, wherever the matrix has both ends and everything else the same. */
 export interface KnobEffect {
@@ -28,6 +29,10 @@ export interface KnobStep {
   /** 95 % interval of that mean. */
   readonly low: number | null;
   readonly high: number | null;
+  /** The mean over all pairs is no chance, whether or not it can be told of a single pair. */
+  readonly isTold: boolean;
+  /** Pairs without a ratio of their runs (a run acknowledged nothing, or there are too few): not in the mean. */
+  readonly leftOut: number;
   /** Of all pairs: `mixed` where some got better and others worse, or some did and others did not. */
   readonly verdict: Verdict | 'mixed';
   readonly pairs: readonly KnobPair[];
@@ -156,16 +161,26 @@ function widest(groups: readonly Group[], values: readonly Value[]): Pair[] {
 }
 
 function stepOf(from: string, to: string, pairs: readonly Pair[], metric: Metric): KnobStep {
-  const outcomes = testRatios(
-    pairs.map(([left, right]) => ({ a: samplesOf(left, metric), b: samplesOf(right, metric) })),
-    { isPaired: true, machineShift: 0 },
-  );
+  const samples = pairs.map(([left, right]) => ({
+    a: samplesOf(left, metric),
+    b: samplesOf(right, metric),
+  }));
+  const outcomes = testRatios(samples, { isPaired: true, machineShift: 0, names: [from, to] });
+  const pooled = pooledRatio(samples);
   const chances = holm(outcomes.flatMap((one) => (one.kind === 'tested' ? [one.p] : [])));
   let at = 0;
   const judged = pairs.map(([left, right], index) =>
     pairOf(left, right, outcomes[index] as RatioOutcome, metric, () => chances[at++] as number),
   );
-  return { from, to, ...meanOf(judged), verdict: stepVerdict(judged), pairs: judged };
+  return {
+    from,
+    to,
+    ...meanOf(judged, pooled),
+    isTold: pooled !== null && pooled.p < ALARM_CHANCE,
+    leftOut: pooled === null ? 0 : pairs.length - pooled.pairs,
+    verdict: stepVerdict(judged),
+    pairs: judged,
+  };
 }
 
 function pairOf(
@@ -183,15 +198,24 @@ function pairOf(
   return { from, to, ratio, low, high, ...verdictOf(outcome, chance(), metric) };
 }
 
-/** Mean of the logarithms, and its interval from those of the pairs (each 95 %, independent of each other). */
-function meanOf(pairs: readonly KnobPair[]): Pick<KnobStep, 'ratio' | 'low' | 'high'> {
+/**
+ * Mean of the logarithms, and its interval from those of the pairs (each 95 %, independent of each other). Where a pair
+ * has none of its own, that of all their runs together.
+ */
+function meanOf(
+  pairs: readonly KnobPair[],
+  pooled: PooledRatio | null,
+): Pick<KnobStep, 'ratio' | 'low' | 'high'> {
   const known = pairs.flatMap(({ ratio, low, high }) =>
     ratio === null ? [] : [{ log: Math.log(ratio), half: halfWidth(low, high) }],
   );
   if (known.length === 0) return { ratio: null, low: null, high: null };
   const mean = known.reduce((sum, { log }) => sum + log, 0) / known.length;
   const halves = known.flatMap(({ half }) => half ?? []);
-  if (halves.length < known.length) return { ratio: Math.exp(mean), low: null, high: null };
+  if (halves.length < known.length)
+    return pooled === null
+      ? { ratio: Math.exp(mean), low: null, high: null }
+      : { ratio: pooled.ratio, low: pooled.low, high: pooled.high };
   const half = Math.sqrt(halves.reduce((sum, one) => sum + one * one, 0)) / halves.length;
   return { ratio: Math.exp(mean), low: Math.exp(mean - half), high: Math.exp(mean + half) };
 }

@@ -1,8 +1,9 @@
 import { knobText } from '../model/cell-name.js';
+import { KNOB_TITLES } from '../model/knob-titles.js';
 import { type Cell, KNOB_NAMES, type KnobName } from '../model/knobs.js';
 import type { RunResult } from '../model/result.js';
 import { changeText, plural, ratioText } from '../model/text.js';
-import { type KnobEffect, type KnobPair, knobEffects } from './knob-effects.js';
+import { type KnobEffect, type KnobPair, type KnobStep, knobEffects } from './knob-effects.js';
 import { reasonOf } from './knob-reasons.js';
 
 /** What a knob did, in a sentence with its figures, and why, from what was measured at both ends. */
@@ -36,7 +37,11 @@ function noteOf(effect: KnobEffect): KnobNote {
 
 function sizeOf({ steps, whole }: KnobEffect, bestOverWorst: number | null): KnobNote['size'] {
   const verdicts = [...steps, whole].map(({ verdict }) => verdict);
-  if (verdicts.every((verdict) => verdict === 'cannot tell')) return 'unknown';
+  if (verdicts.every((verdict) => verdict === 'cannot tell')) {
+    // Of no single pair, but of all together.
+    if (!whole.isTold || bestOverWorst === null) return 'unknown';
+    return bestOverWorst >= LARGE ? 'large' : 'some';
+  }
   const isNone = (verdict: string): boolean =>
     verdict === 'no significant difference' || verdict === 'cannot tell';
   if (verdicts.every(isNone) || bestOverWorst === null) return 'none';
@@ -62,16 +67,17 @@ function figureOf({ metric }: KnobEffect): string {
 
 function textOf(effect: KnobEffect, size: KnobNote['size']): string {
   const { knob, whole, steps } = effect;
-  const span = `${knob}: from ${whole.from} to ${whole.to}`;
-  const pairs = plural(whole.pairs.length, 'pair');
+  const span = `${KNOB_TITLES[knob]}: from ${whole.from} to ${whole.to}`;
+  const pairs = plural(whole.pairs.length - whole.leftOut, 'pair');
   if (size === 'unknown' || whole.ratio === null) {
     const why = whole.pairs[0]?.reason ?? 'no two cells differ in it alone';
-    return `${span} cannot be told (${why})`;
+    const measured =
+      whole.ratio === null
+        ? ''
+        : `: ${figureOf(effect)} came out at ${ratioText(whole.ratio)}${intervalText(whole)} over ${pairs}`;
+    return `${span} cannot be told (${why})${measured}`;
   }
-  const interval =
-    whole.low === null || whole.high === null
-      ? ''
-      : `, 95 % between ${ratioText(whole.low)} and ${ratioText(whole.high)}`;
+  const interval = intervalText(whole);
   if (size === 'none')
     return `${span} did nothing here: ${figureOf(effect)} ${changeText(whole.ratio)}${interval}, over ${pairs} of cells that differ in it alone`;
   const most = [...steps].sort(
@@ -84,6 +90,12 @@ function textOf(effect: KnobEffect, size: KnobNote['size']): string {
   return `${span}, ${figureOf(effect)} is ${ratioText(whole.ratio)}${interval} over ${pairs}${step}`;
 }
 
+export function intervalText({ low, high }: KnobStep): string {
+  return low === null || high === null
+    ? ''
+    : `, 95 % between ${ratioText(low)} and ${ratioText(high)}`;
+}
+
 /** Another knob whose value decides which pairs changed and which did not. */
 function interactionOf({ knob, whole }: KnobEffect): string | null {
   const told = whole.pairs.filter(({ verdict }) => verdict !== 'cannot tell');
@@ -91,7 +103,11 @@ function interactionOf({ knob, whole }: KnobEffect): string | null {
   if (changed.length === 0) return null;
   const up = changed.filter(({ verdict }) => verdict === 'better');
   if (changed.length === told.length && (up.length === 0 || up.length === changed.length))
-    return strengthOf(knob, changed);
+    // All that have a ratio: those that could not be told are in the mean too.
+    return strengthOf(
+      knob,
+      whole.pairs.filter(({ ratio }) => ratio !== null),
+    );
   const split = changed.length < told.length ? changed : up;
   const rest = told.filter((pair) => !split.includes(pair));
   const what = changed.length < told.length ? 'matters' : `helps`;
@@ -141,5 +157,6 @@ function valuesOf(pairs: readonly KnobPair[], knob: KnobName): Set<string | numb
 /** Note, reason and interaction as people read them. */
 export function knobNoteText({ text, reason, interaction }: KnobNote): string {
   const more = interaction === null ? '' : ` It ${interaction.replace(/^(\d)/, 'is $1')}.`;
-  return `${text}. ${reason === '' ? '' : `${reason}.`}${more}`.trim();
+  const why = reason === '' ? '' : reason.startsWith('because') ? `, ${reason}` : `: ${reason}`;
+  return `${text}${why}.${more}`;
 }

@@ -1,7 +1,8 @@
-import type { KnobName } from '../model/knobs.js';
 import type { ProcessRole } from '../model/result.js';
 import { digits } from '../model/text.js';
 import type { LatencyKind, ModelCell } from './model.js';
+
+export { KNOB_TITLES } from '../model/knob-titles.js';
 
 /** One figure of a cell as pictures and tables show it, in one stated unit. */
 export interface Measure {
@@ -83,33 +84,6 @@ export const LATENCY_TITLES: Readonly<Record<LatencyKind, string>> = {
   publish: 'Publish',
   publishService: 'Publish, service time',
   endToEnd: 'End to end',
-};
-
-/** How knobs are called in running text. */
-export const KNOB_TITLES: Readonly<Record<KnobName, string>> = {
-  target: 'target',
-  experiment: 'experiment',
-  by: 'by',
-  brokers: 'brokers',
-  partitions: 'partitions',
-  replicationFactor: 'replication factor',
-  acks: 'acks',
-  minInsyncReplicas: 'min.insync.replicas',
-  recordBytes: 'record size',
-  batchBytes: 'batch size',
-  lingerMs: 'linger',
-  codec: 'compression',
-  flush: 'flush',
-  producers: 'producers',
-  inFlight: 'requests in flight',
-  consumers: 'consumers',
-  groups: 'groups',
-  reading: 'reading',
-  consumerRate: 'rate of a consumer',
-  keys: 'keys',
-  client: 'client',
-  rate: 'rate',
-  arrivals: 'arrivals',
 };
 
 /** 1.23 M, 45.6 k: three digits, short enough for a cell of a map. */
