@@ -1,12 +1,13 @@
 import type { Cell, KnobName } from '../model/knobs.js';
 import type { RunResult } from '../model/result.js';
-import { byteRateText, digits, percentText, plural } from '../model/text.js';
+import { byteRateText, digits, percentText } from '../model/text.js';
 import type {
   KnobVerdict,
   ReportExplanation,
   Knee as ReportKnee,
   ScalingFit,
 } from '../report/explanation.js';
+import { answerOf } from './answer.js';
 import { highestRateWithin, kneeOf, latencyCurves } from './knee.js';
 import { explainKnobs, type KnobNote, knobNoteText } from './knobs.js';
 import { type Scaling, scalingOf } from './scaling.js';
@@ -36,35 +37,6 @@ export function explainResult(result: RunResult, slo: Slo | null = null): Report
       };
     }),
   };
-}
-
-/** Most that mattered, then what did nothing: what a newcomer wants to know first. */
-const MOST_SENTENCES = 5;
-
-function answerOf({ cells }: RunResult, notes: readonly KnobNote[]): string[] {
-  const targets = new Set(notes.map(({ effect }) => effect.target));
-  const of = (note: KnobNote): string =>
-    `${targets.size > 1 ? `${note.effect.target}: ` : ''}${knobNoteText(note)}`;
-  const moved = notes.filter(({ size }) => size === 'large' || size === 'some');
-  const idle = notes.filter(({ size }) => size === 'none');
-  const sentences = [...moved.slice(0, 3), ...idle.slice(0, 2)].map(of);
-  const unknown = notes.filter(({ size }) => size === 'unknown');
-  if (unknown.length > 0 && sentences.length < MOST_SENTENCES) {
-    const why = unknown[0]?.effect.whole.pairs[0]?.reason ?? 'no two cells differ in one alone';
-    const names = [...new Set(unknown.map(({ effect }) => effect.knob))];
-    sentences.push(`What ${names.join(', ')} did cannot be told: ${why}.`);
-  }
-  const limits = new Map<string, number>();
-  for (const { summary, cell } of cells) {
-    if (summary === null || cell.experiment !== 'load') continue;
-    const { bottleneck } = summary.attribution;
-    limits.set(bottleneck, (limits.get(bottleneck) ?? 0) + 1);
-  }
-  const [most] = [...limits].sort((a, b) => b[1] - a[1]);
-  const all = [...limits.values()].reduce((sum, count) => sum + count, 0);
-  if (most !== undefined && sentences.length < MOST_SENTENCES)
-    sentences.push(`What limits most: ${most[0]}, in ${most[1]} of ${plural(all, 'cell')}.`);
-  return sentences;
 }
 
 function knobVerdict(note: KnobNote): KnobVerdict {

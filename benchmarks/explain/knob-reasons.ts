@@ -8,6 +8,8 @@ import { type Measures, measuresOf } from './measures.js';
 interface Ends {
   readonly pairs: readonly { readonly from: Measures; readonly to: Measures }[];
   readonly results: readonly KnobPair[];
+  /** It helped: then costs that grew are what came with it, not why. null: that cannot be told, or is not asked. */
+  readonly isBetter: boolean | null;
 }
 
 type Explain = (ends: Ends) => string | null;
@@ -20,23 +22,45 @@ const MOST_REASONS = 3;
 export function reasonOf(effect: KnobEffect, size: 'large' | 'some' | 'none' | 'unknown'): string {
   if (size === 'unknown') return '';
   const results = effect.whole.pairs;
-  const ends: Ends = {
+  if (results.length === 0) return '';
+  if (size === 'none') {
+    const ends = endsOf(results, null);
+    return [idleReason(effect.knob, ends), limitReason(ends)].filter(Boolean).join('; ');
+  }
+  const all = causesOf(effect);
+  return all.length === 0 ? '' : `because ${all.join('; ')}`;
+}
+
+/** What changed in the direction that explains the effect, the likeliest first. */
+export function causesOf({ knob, whole, better }: KnobEffect): string[] {
+  if (whole.pairs.length === 0) return [];
+  const isBetter = whole.ratio === null ? null : whole.ratio > 1 === (better === 'higher');
+  const found = changesOf(knob, endsOf(whole.pairs, isBetter));
+  const moved = bottleneckMoved(whole.pairs);
+  return moved === null ? found : [...found, moved];
+}
+
+/** What else changed from one end to the other, the likeliest cause first: said of knobs whose effect cannot be told, too. */
+export function changedAlong({ knob, whole }: KnobEffect): string[] {
+  return changesOf(knob, endsOf(whole.pairs, null));
+}
+
+function changesOf(knob: KnobName, ends: Ends): string[] {
+  return (BY_KNOB[knob] ?? [requestSize, brokerCpu, answerTime])
+    .map((explain) => explain(ends))
+    .filter((text) => text !== null)
+    .slice(0, MOST_REASONS);
+}
+
+function endsOf(results: readonly KnobPair[], isBetter: boolean | null): Ends {
+  return {
     results,
+    isBetter,
     pairs: results.map(({ from, to }) => ({
       from: measuresOf(from.cell, from.runs),
       to: measuresOf(to.cell, to.runs),
     })),
   };
-  if (ends.pairs.length === 0) return '';
-  if (size === 'none')
-    return [idleReason(effect.knob, ends), limitReason(ends)].filter(Boolean).join('; ');
-  const found = (BY_KNOB[effect.knob] ?? [requestSize, brokerCpu, answerTime])
-    .map((explain) => explain(ends))
-    .filter((text) => text !== null)
-    .slice(0, MOST_REASONS);
-  const moved = bottleneckMoved(results);
-  const all = moved === null ? found : [...found, moved];
-  return all.length === 0 ? '' : `because ${all.join('; ')}`;
 }
 
 const requestSize: Explain = (ends) =>
@@ -48,7 +72,7 @@ const requestSize: Explain = (ends) =>
   );
 
 const answerTime: Explain = (ends) =>
-  grew(ends, (one) => one.serviceMeanUs, 'an answer takes', microsText);
+  grew(ends, (one) => one.serviceMeanUs, 'an answer takes', microsText, 'cost');
 
 const inFlight: Explain = (ends) =>
   grew(ends, (one) => one.meanInFlight, 'requests under way are', digits);
@@ -59,6 +83,7 @@ const brokerCpu: Explain = (ends) =>
     (one) => cpuPerMillion(one, 'broker'),
     'processor time of brokers for a million records is',
     (value) => `${digits(value)} s`,
+    'cost',
   );
 
 const producerCpu: Explain = (ends) =>
@@ -67,6 +92,7 @@ const producerCpu: Explain = (ends) =>
     (one) => cpuPerMillion(one, 'producer'),
     'processor time of producers for a million records is',
     (value) => `${digits(value)} s`,
+    'cost',
   );
 
 const busiestBroker: Explain = (ends) =>
@@ -86,6 +112,7 @@ const wireShare: Explain = (ends) =>
     (one) => (one.bytesPerSecond > 0 ? one.wireBytesPerSecond / one.bytesPerSecond : null),
     'bytes sent for a byte of values are',
     digits,
+    'cost',
   );
 
 const diskBytes: Explain = (ends) =>
@@ -97,6 +124,7 @@ const diskBytes: Explain = (ends) =>
         : one.diskWrittenBytesPerSecond / one.bytesPerSecond,
     'bytes written to disks for a byte acknowledged are',
     digits,
+    'cost',
   );
 
 const syncs: Explain = (ends) =>
@@ -133,10 +161,11 @@ const BY_KNOB: { readonly [N in KnobName]?: readonly Explain[] } = {
 
 /** Geometric mean over pairs of a measure at both ends, if it changed by a notable factor. */
 function grew(
-  { pairs }: Ends,
+  { pairs, isBetter }: Ends,
   of: (measures: Measures) => number | null,
   what: string,
   text: (value: number) => string,
+  kind: 'cost' | 'means' = 'means',
 ): string | null {
   const known = pairs.flatMap(({ from, to }) => {
     const [left, right] = [of(from), of(to)];
@@ -149,6 +178,7 @@ function grew(
     Math.exp(known.reduce((sum, pair) => sum + pair[side], 0) / known.length);
   const [before, after] = [mean(0), mean(1)];
   if (Math.abs(Math.log(after / before)) < Math.log(NOTABLE)) return null;
+  if (kind === 'cost' && isBetter !== null && after < before !== isBetter) return null;
   return `${what} ${text(after)} instead of ${text(before)}`;
 }
 
@@ -180,7 +210,8 @@ function idleReason(knob: KnobName, { results }: Ends): string | null {
   return null;
 }
 
-const LIMITS: { readonly [B in Bottleneck]?: string } = {
+/** Each as the beginning of a sentence. */
+export const LIMITS: { readonly [B in Bottleneck]?: string } = {
   machine: 'all processors of the machine are busy',
   leader: "the leading broker's processor is the limit",
   follower: "a follower's processor is the limit",

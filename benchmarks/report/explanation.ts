@@ -2,12 +2,26 @@ import type { KnobName } from '../model/knobs.js';
 
 /** What the report needs of the explanation of a result: sentences, and the figures behind them. */
 export interface ReportExplanation {
-  /** Three to five sentences: which knob mattered, which did nothing, what it cost. */
-  readonly answer: readonly string[];
+  /** At most five: what each knob did and why, in the order people ask, and what limits. */
+  readonly answer: readonly AnswerLine[];
   /** The most important first. */
   readonly knobs: readonly KnobVerdict[];
   readonly scaling: readonly ScalingFit[];
   readonly knees: readonly Knee[];
+}
+
+/** The answer to one question, for somebody who has a minute. */
+export interface AnswerLine {
+  /** "Partitions" */
+  readonly about: string;
+  /** What happened, with its figures. */
+  readonly text: string;
+  /** Why, with figures; empty: nothing that was measured says. */
+  readonly why: string;
+}
+
+export function answerText({ about, text, why }: AnswerLine): string {
+  return `${about}: ${text}${why === '' ? '' : ` ${why}`}`;
 }
 
 /** What turning one knob alone did to the produced rate. */

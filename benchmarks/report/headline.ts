@@ -3,6 +3,10 @@ import { digits, percentText, plural, secondsText } from '../model/text.js';
 import { KNOB_TITLES, measureOf } from './measures.js';
 import type { ModelCell, ReportModel } from './model.js';
 
+/** What to make of the figures of a machine that changed while they were taken. */
+export const NOISY =
+  'The machine was noisy while this was measured: trust ratios, not absolute figures, and small differences not at all.';
+
 /** What is seen first: the question, and three or four figures. */
 export interface Tile {
   readonly title: string;
@@ -15,11 +19,9 @@ export function questionOf(model: ReportModel): string {
   const knobs = [
     ...new Set(model.targets.flatMap(({ axes }) => axes.map(({ knob }) => KNOB_TITLES[knob]))),
   ];
-  const targets =
-    model.targets.length > 1 ? `, on ${listText(model.targets.map(({ name }) => name))}` : '';
   if (knobs.length === 0) return `What ${listText(model.targets.map(({ name }) => name))} can do`;
   const asked = knobs.slice(0, 4);
-  return `What ${listText(asked)} cost${asked.length === 1 ? 's' : ''}, and why${targets}`;
+  return `What ${listText(asked)} cost${asked.length === 1 ? 's' : ''}, and why`;
 }
 
 /** What was crossed with what, and how often. */
@@ -37,7 +39,7 @@ export function askedOf(result: RunResult, model: ReportModel): string {
     .map(([title, values]) => `${title} ${[...values].join(', ')}`)
     .join('; ');
   const targets = model.targets.map(({ name, software }) => `${software} (${name})`).join(' and ');
-  return `${targets}. ${crossed === '' ? '' : `${crossed}. `}${plural(model.cells.length, 'cell')}, each ${plural(plan.repeats, 'time')} in shuffled order, ${secondsText(plan.measureSeconds)} measured after ${secondsText(plan.warmupSeconds)} of warm-up; ${plan.payload}.`;
+  return `${targets}. ${crossed === '' ? '' : `${crossed}. `}${plural(model.cells.length, 'setting')} (cells), each ${plural(plan.repeats, 'time')} in shuffled order, ${secondsText(plan.measureSeconds)} measured after ${secondsText(plan.warmupSeconds)} of warm-up; ${plan.payload}.`;
 }
 
 export function tilesOf(result: RunResult, model: ReportModel): Tile[] {

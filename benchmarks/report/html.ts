@@ -4,7 +4,7 @@ import { cellTable } from './cell-table.js';
 import { CHARTS } from './charts/all.js';
 import { eventTables } from './event-tables.js';
 import type { ReportExplanation } from './explanation.js';
-import { askedOf, questionOf, tilesOf } from './headline.js';
+import { askedOf, NOISY, questionOf, tilesOf } from './headline.js';
 import { KNOB_TITLES } from './measures.js';
 import { type ReportModel, reportModel, type Slo } from './model.js';
 import { embedded, escaped, tableHtml } from './page/elements.js';
@@ -49,7 +49,11 @@ interface Part {
 /** One file with everything in it: no request leaves it, and without JavaScript every figure is in a table. */
 export function renderHtml(result: RunResult, options: HtmlOptions): string {
   const model = reportModel(result, options);
-  const { parts, leftOut } = partsOf(result, model, options);
+  const { parts: all, leftOut } = partsOf(result, model, options);
+  // Beside the answer, which it shows.
+  const mapPart = all.find(({ id }) => id === 'heat') ?? null;
+  const map = mapPart?.html ?? '';
+  const parts = all.filter((part) => part !== mapPart);
   const left =
     leftOut.length === 0
       ? ''
@@ -57,8 +61,10 @@ export function renderHtml(result: RunResult, options: HtmlOptions): string {
   return pageOf({
     title: `${result.name}: benchmark report`,
     header: `<header>${strata()}<div class="wrap"><span class="brand">varve bench</span><span class="meta">${escaped(result.name)} \u00b7 ${escaped(result.startedAt.slice(0, 16).replace('T', ' '))} UTC \u00b7 ${escaped(result.environment.cpuModel.trim())}, ${result.environment.cores} cores</span><button type="button" class="plain theme js-only" data-theme-toggle>Dark theme</button></div></header>`,
-    links: parts.map(({ id, name }) => [id, name] as const),
-    main: `${answer(result, model, options.explanation)}
+    links: [...(mapPart === null ? [] : [mapPart]), ...parts].map(
+      ({ id, name }) => [id, name] as const,
+    ),
+    main: `${answer(result, model, options.explanation, map)}
 ${parts.map(({ html }) => html).join('\n')}
 ${left}`,
     data: `${embedded('model', model)}\n${embedded('result', result)}`,
@@ -71,11 +77,12 @@ function answer(
   result: RunResult,
   model: ReportModel,
   explanation: ReportExplanation | null,
+  map: string,
 ): string {
   const sentences =
     explanation === null || explanation.answer.length === 0
       ? '<p class="help">No sentences were made about this result: look at the figures.</p>'
-      : `<ul class="answer">${explanation.answer.map((line) => `<li>${escaped(line)}</li>`).join('')}</ul>`;
+      : `<ul class="answer">${explanation.answer.map(({ about, text, why }) => `<li><strong>${escaped(about)}</strong>: ${escaped(text)}${why === '' ? '' : ` <span class="why">${escaped(why)}</span>`}</li>`).join('')}</ul>`;
   const tiles = tilesOf(result, model).map(
     ({ title, big, small }) =>
       `<div class="tile"><dt>${escaped(title)}</dt><dd><span class="big">${escaped(big)}</span><span class="small">${escaped(small)}</span></dd></div>`,
@@ -83,9 +90,8 @@ function answer(
   return `<section id="answer" aria-labelledby="question">
 <h1 id="question">${escaped(questionOf(model))}</h1>
 <p class="asked">${escaped(askedOf(result, model))}</p>
-${statusNotice(result)}<div class="lead"><div>${sentences}</div>
-<dl class="tiles">${tiles.join('')}</dl></div>
-${wordsHtml(model)}
+${statusNotice(result)}<div class="lead"><div>${sentences}${wordsHtml(model)}</div>
+<div>${map}<dl class="tiles">${tiles.join('')}</dl></div></div>
 </section>`;
 }
 
@@ -95,10 +101,22 @@ function statusNotice({ status, statusReason, calibration }: RunResult): string 
     notices.push(`This run is ${status}: ${statusReason ?? 'no reason was given'}.`);
   }
   if (calibration.noise.verdict === 'noisy') {
-    notices.push(`The machine was noisy: ${calibration.noise.text}`);
+    notices.push(NOISY);
   }
   return notices.map((text) => `<p class="notice" role="note">${escaped(text)}</p>`).join('');
 }
+
+/** What else the first screens take for known. */
+const WORDS: readonly (readonly [word: string, meaning: string])[] = [
+  ['RF', 'Replication factor.'],
+  ['cell, setting', 'One value of each knob, measured together.'],
+  ['1.5x', 'One and a half times as much; 0.5x is half.'],
+  ['95 % between', 'The range that holds the true figure in 95 of 100 such measurements.'],
+  ['\u00b1', 'Half the range that holds the true median of the runs of a cell.'],
+  ['p50, p99', 'Half, and 99 of 100, of the records took at most this long.'],
+  ['engine', 'The storage engine in one process: no broker, no network.'],
+  ['cluster', 'Brokers, each a process, with clients over TCP.'],
+];
 
 /** What the knobs of this run are, in the words of their own documentation. */
 function wordsHtml(model: ReportModel): string {
@@ -106,9 +124,10 @@ function wordsHtml(model: ReportModel): string {
     model.targets.flatMap(({ axes }) => axes.map(({ knob }) => knob)),
   );
   if (knobs.size === 0) return '';
-  const facts = [...knobs].map(
-    (knob) => [KNOB_TITLES[knob], KNOBS[knob].description ?? ''] as const,
-  );
+  const facts = [
+    ...[...knobs].map((knob) => [KNOB_TITLES[knob], KNOBS[knob].description ?? ''] as const),
+    ...WORDS,
+  ];
   return `<details class="words"><summary>What do these words mean?</summary>${factsHtml(facts)}</details>`;
 }
 

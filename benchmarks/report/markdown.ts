@@ -3,7 +3,7 @@ import { cellTable } from './cell-table.js';
 import { gridCells, gridLayout, panelsOf } from './charts/grid.js';
 import { heat } from './charts/heat.js';
 import { eventTables } from './event-tables.js';
-import type { ReportExplanation } from './explanation.js';
+import { answerText, type ReportExplanation } from './explanation.js';
 import { askedOf, questionOf } from './headline.js';
 import { KNOB_TITLES, measureOf, shortText } from './measures.js';
 import { type ReportModel, reportModel, type Slo } from './model.js';
@@ -31,7 +31,7 @@ export function renderMarkdown(result: RunResult, options: MarkdownOptions): str
     `### ${inline(questionOf(model))}`,
     ...status,
     inline(askedOf(result, model)),
-    answer.map((sentence) => `- ${inline(sentence)}`).join('\n'),
+    answer.map((line) => `- ${inline(answerText(line))}`).join('\n'),
     ...model.targets.map(({ name }) => targetMap(model, name)),
     ...priceLists(model).map(({ title, target, held, table }) =>
       folded(`${title}: ${target}, ${held}`, tableMarkdown(table)),

@@ -9,6 +9,8 @@ export interface PriceList {
   readonly target: string;
   readonly knob: KnobName;
   readonly title: string;
+  /** What a crash loses was measured for one of its rows: then it is the last column. */
+  readonly hasLosses: boolean;
   /** What is held. */
   readonly held: string;
   readonly table: Table;
@@ -83,7 +85,10 @@ function priceList(
   const rates = cells.map((cell) => measureOf('megabytesPerSecond').of(cell) ?? 0);
   const first = rates[0]!;
   const held = heldText(model, cells[0]!, knob);
+  const losses = cells.map((cell) => lossOf(model, cell));
+  const hasLosses = losses.some(({ value }) => value !== null);
   return {
+    hasLosses,
     target,
     knob,
     title,
@@ -98,7 +103,7 @@ function priceList(
         figures('p50', 'ms'),
         figures('p99', 'ms'),
         figures('CPU', 's per million'),
-        words('what a crash loses'),
+        ...(hasLosses ? [words('what a crash loses')] : []),
       ],
       rows: cells.map((cell, at) => [
         word(cell.knobs[knob]),
@@ -107,7 +112,7 @@ function priceList(
         figure(measureOf('p50Ms').of(cell), digits),
         figure(measureOf('p99Ms').of(cell), digits),
         figure(measureOf('cpuSecondsPerMillion').of(cell), digits),
-        lossOf(model, cell),
+        ...(hasLosses ? [losses[at]!] : []),
       ]),
     },
   };

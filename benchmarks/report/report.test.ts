@@ -69,6 +69,28 @@ test('a document from before there was latency in each part has a timeline of ra
   expect(series).toHaveLength(2);
 });
 
+test('the map stands with the sentences, before everything else', () => {
+  const html = renderHtml(result, { explanation, slo: null, clientScript: '' });
+  const at = (text: string) => html.indexOf(text);
+  expect(at('<strong>Partitions</strong>')).toBeGreaterThan(0);
+  expect(at('id="heat"')).toBeGreaterThan(at('<strong>Partitions</strong>'));
+  expect(at('id="knobs"')).toBeGreaterThan(at('id="heat"'));
+  expect(html.split('id="heat"')).toHaveLength(2);
+  expect(at('href="#heat"')).toBeLessThan(at('href="#knobs"'));
+});
+
+test('what a crash loses is a column where it was measured, and a sentence where not', () => {
+  const measured = renderHtml(result, { explanation, slo: null, clientScript: '' });
+  expect(measured).toContain('>what a crash loses</th>');
+  const loads = result.cells.filter(({ cell }) => cell.experiment === 'load');
+  const without = renderHtml(
+    { ...result, cells: loads },
+    { explanation, slo: null, clientScript: '' },
+  );
+  expect(without).not.toContain('>what a crash loses</th>');
+  expect(without).toContain('What a crash loses was not measured');
+});
+
 test('every cell has a row', () => {
   expect(cellTable(model).rows).toHaveLength(result.cells.length);
 });
@@ -101,6 +123,12 @@ describe('a terminal', () => {
   test.each([60, 80, 120, 200])('of %i columns is never overrun', (width) => {
     const text = renderTerminal(result, { color: false, width, explanation, slo: null });
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(width);
+  });
+
+  test('answers in words, and its bars say at which value of the other knobs', () => {
+    const text = renderTerminal(result, { color: false, width: 200, explanation, slo: null });
+    expect(text).toContain(`Partitions: ${explanation.answer[0]!.text}`);
+    expect(text).toContain('RF 1, by partitions, acks all, flush os');
   });
 
   test('has colours only when asked', () => {

@@ -2,7 +2,8 @@ import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { RunResult } from '../model/result.js';
 import { shortCellTable } from './cell-table.js';
-import type { ReportExplanation } from './explanation.js';
+import { answerText, type ReportExplanation } from './explanation.js';
+import { NOISY } from './headline.js';
 import { measureOf } from './measures.js';
 import { type ReportModel, reportModel, type Slo } from './model.js';
 import type { Table as AnyTable } from './table.js';
@@ -27,9 +28,10 @@ export function renderTerminal(result: RunResult, options: TerminalOptions): str
   const colors = pc.createColors(options.color);
   const parts = [
     colors.bold(result.name),
-    ...(options.explanation?.answer ?? []).map((sentence) =>
-      wrapped(sentence, options.width, '  '),
+    ...(options.explanation?.answer ?? []).map((line) =>
+      wrapped(answerText(line), options.width, '  '),
     ),
+    result.calibration.noise.verdict === 'noisy' ? wrapped(NOISY, options.width, '  ') : '',
     ...model.targets.flatMap(({ name, software }) => targetParts(model, name, software, options)),
   ];
   if (options.cells !== false) parts.push(tableText(shortCellTable(model), options));

@@ -44,7 +44,28 @@ export function gridHeight(layout: GridLayout, width: number): number {
   const rows = layout.up?.values.length ?? 1;
   const panels = panelsOf(layout).length;
   const one = PANEL_TITLE_PX + rows * ROW_PX + FOOT_PX;
-  return width < NARROW ? one * panels : one;
+  return isStackedAt(layout, width) ? one * panels : one;
+}
+
+/** Narrower than this, a tile has no room for three digits. */
+const LEAST_TILE_PX = 40;
+
+/** Panels below each other: on a phone, and where many values side by side would leave no room for their figures. */
+function isStackedAt(layout: GridLayout, width: number): boolean {
+  const panels = panelsOf(layout).length;
+  return (
+    width < NARROW ||
+    (panels > 1 && panelPxOf(layout, width, panels) / layout.across.values.length < LEAST_TILE_PX)
+  );
+}
+
+function leftPxOf({ up }: GridLayout): number {
+  return up === null ? 12 : 62;
+}
+
+/** Of one of so many side by side. */
+function panelPxOf(layout: GridLayout, width: number, panels: number): number {
+  return (width - leftPxOf(layout) - 8 - (panels - 1) * 18) / panels;
 }
 
 export function gridCells(model: ReportModel, view: View, layout: GridLayout): ModelCell[] {
@@ -62,12 +83,10 @@ export function gridOption(
   if (layout === null) return {};
   const { palette, ...shared } = base(canvas);
   const panels = panelsOf(layout);
-  const isStacked = canvas.width < NARROW;
+  const isStacked = isStackedAt(layout, canvas.width);
   const rows = layout.up?.values ?? [SINGLE];
-  const leftPx = layout.up === null ? 12 : 62;
-  const panelPx = isStacked
-    ? canvas.width - leftPx - 8
-    : (canvas.width - leftPx - 8 - (panels.length - 1) * 18) / panels.length;
+  const leftPx = leftPxOf(layout);
+  const panelPx = panelPxOf(layout, canvas.width, isStacked ? 1 : panels.length);
   const heightPx = PANEL_TITLE_PX + rows.length * ROW_PX + FOOT_PX;
   const boxes = panels.map((_, at) => ({
     left: isStacked ? leftPx : leftPx + at * (panelPx + 18),

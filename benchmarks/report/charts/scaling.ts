@@ -9,7 +9,7 @@ import { cellsIn, curveAxis, targetOf, type View } from '../view.js';
 import { axisStyle, base, type Chart, escapeHtml, NARROW, roundUp } from './chart.js';
 import { captionOf, fixedControls, targetControl } from './controls.js';
 
-interface Curve {
+export interface Curve {
   readonly name: string;
   readonly points: readonly CurvePoint[];
   readonly fit: ScalingFit | null;

@@ -69,6 +69,20 @@ describe.skipIf(CHROMIUM === null)('a report in Chromium', () => {
     for (const unit of units) expect(texts).toContain(unit);
   });
 
+  test('the first screen has the answer and the map, and the figures of six values across are whole', async () => {
+    const { page } = await open({ width: 1280, height: 800 });
+    const bottom = async (selector: string) => {
+      const box = await page.locator(selector).first().boundingBox();
+      return box!.y + box!.height;
+    };
+    expect(await bottom('.answer li:nth-child(2)')).toBeLessThan(800);
+    const map = await page.locator('[data-chart="heat"] svg').boundingBox();
+    expect(map!.y).toBeLessThan(600);
+    const texts = await page.locator('[data-chart="heat"] svg text').allTextContents();
+    expect(texts.filter((text) => /^\d+\.$/.test(text))).toEqual([]);
+    await page.context().close();
+  });
+
   test('the map shows the figures of the document', async () => {
     const texts = await desktop.page.locator('[data-chart="heat"] svg text').allTextContents();
     for (const { cell, summary } of result.cells) {

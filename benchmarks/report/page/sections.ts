@@ -80,14 +80,14 @@ const VERDICTS = {
 } as const;
 
 export function pricesCard(lists: readonly PriceList[], isOneTarget: boolean): string {
-  const parts = lists.map(({ table, title, target, held, shares, knob }, index) => {
+  const parts = lists.map(({ table, title, target, held, shares, knob, hasLosses }, index) => {
     const head = table.columns
       .map((column) => `<th scope="col" class="${column.align}">${escaped(headOf(column))}</th>`)
       .join('');
     const rows = table.rows.map((row, at) => {
       const cells = row.map(({ text, value }, column) => {
         const { align } = table.columns[column]!;
-        const data = `class="${align}${column === row.length - 1 ? ' wrap-text' : ''}" data-value="${escaped(String(value ?? ''))}"`;
+        const data = `class="${align}${hasLosses && column === row.length - 1 ? ' wrap-text' : ''}" data-value="${escaped(String(value ?? ''))}"`;
         if (column === 0) {
           return `<th scope="row" class="step">${escaped(KNOB_TITLES[knob])} ${escaped(text)}<span class="price-bar" aria-hidden="true"><i style="width:${(shares[at]! * 100).toFixed(1)}%"></i></span></th>`;
         }
@@ -104,7 +104,7 @@ ${csvButton(id)}`;
   return card(
     'prices',
     'The price of safety',
-    `${help('One knob turned step by step, everything else held. What a crash loses was found by killing processes, not by reading the documentation.')}${parts.join('\n')}`,
+    `${help(`One knob turned step by step, everything else held. The price is what the medians say, noise included. ${lists.some(({ hasLosses }) => hasLosses) ? 'What a crash loses was found by killing processes, not by reading the documentation.' : 'What a crash loses was not measured: the preset durability finds it by killing processes.'}`)}${parts.join('\n')}`,
   );
 }
 

@@ -33,24 +33,25 @@ a{color:var(--accent)}
 .skip{position:absolute;left:-9999px}
 .skip:focus{left:1rem;top:1rem;background:var(--card);padding:.5rem 1rem;z-index:9}
 .wrap{max-width:76rem;margin:0 auto;padding:0 1.25rem}
-.strata{display:block;width:100%;height:64px}
-header .wrap{display:flex;flex-wrap:wrap;align-items:center;gap:.25rem 1rem;padding-top:.9rem;padding-bottom:.6rem}
+.strata{display:block;width:100%;height:24px}
+header .wrap{display:flex;flex-wrap:wrap;align-items:center;gap:.25rem 1rem;padding-top:.5rem;padding-bottom:.3rem}
 .brand{font-weight:700;letter-spacing:.01em}
 .meta{color:var(--quiet);font-size:.875rem;flex:1 1 14rem;overflow-wrap:anywhere}
 nav{position:sticky;top:0;z-index:5;background:var(--page);border-bottom:1px solid var(--line)}
 nav ul{display:flex;gap:.25rem;margin:0;padding:.35rem 0;list-style:none;overflow-x:auto}
 nav a{display:block;padding:.3rem .7rem;color:var(--quiet);text-decoration:none;white-space:nowrap;border-radius:99px;font-size:.9rem}
 nav a:hover{background:var(--missing);color:var(--ink)}
-h1{font-size:clamp(1.7rem,1.25rem + 1.9vw,2.6rem);line-height:1.12;letter-spacing:-.02em;margin:1.6rem 0 .6rem;max-width:30ch;text-wrap:balance}
+h1{font-size:clamp(1.35rem,1.1rem + 1.2vw,2rem);line-height:1.12;letter-spacing:-.02em;margin:.9rem 0 .4rem;text-wrap:balance}
 h2{font-size:1.45rem;line-height:1.2;letter-spacing:-.01em;margin:0 0 .3rem}
 h3{font-size:1.05rem;margin:1.2rem 0 .3rem}
-.asked{color:var(--quiet);max-width:70ch;margin:0 0 1.4rem}
-.answer{max-width:64ch;margin:0 0 1.6rem;padding:0;list-style:none;font-size:1.12rem}
-.answer li{padding:.5rem 0 .5rem 1.1rem;border-left:3px solid var(--line)}
-.answer li:first-child{font-size:1.3rem;line-height:1.4;border-left-color:var(--accent)}
+.asked{color:var(--quiet);font-size:.88rem;line-height:1.4;margin:0 0 .8rem}
+.answer{max-width:64ch;margin:0 0 .8rem;padding:0;list-style:none;line-height:1.45}
+.answer li{padding:.35rem 0 .35rem .9rem;border-left:3px solid var(--accent)}
+.answer .why{color:var(--quiet);font-size:.92rem}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.8rem;margin:0 0 1.5rem;padding:0}
 .lead{display:grid;gap:0 2.5rem}
-@media (min-width:62rem){.lead{grid-template-columns:minmax(0,1.35fr) minmax(0,1fr);align-items:start}.lead .tiles{grid-template-columns:1fr 1fr}}
+.lead section.card{margin:0 0 1rem;padding:.9rem 1rem}
+@media (min-width:62rem){.lead{grid-template-columns:minmax(0,1fr) minmax(0,1.3fr);align-items:start;gap:0 1.8rem}.lead .tiles{grid-template-columns:1fr 1fr}}
 .progress{height:.6rem;background:var(--missing);border-radius:99px;overflow:hidden;margin:0 0 1.2rem}
 .progress i{display:block;height:100%;background:var(--accent)}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:.8rem 1rem;margin:0}
@@ -59,7 +60,7 @@ h3{font-size:1.05rem;margin:1.2rem 0 .3rem}
 .tile .big{font-size:1.6rem;font-weight:700;line-height:1.25;letter-spacing:-.01em}
 .tile .small{font-size:.82rem;color:var(--quiet);display:block;line-height:1.35}
 section.card{background:var(--card);border:1px solid var(--line);border-radius:16px;padding:1.3rem 1.4rem;margin:1.3rem 0}
-@media (max-width:560px){.wrap{padding:0 .75rem}section.card{padding:1rem .85rem;border-radius:12px}}
+@media (max-width:560px){.wrap{padding:0 .75rem}section.card{padding:1rem .85rem;border-radius:12px}.meta{flex-basis:100%;order:1}nav ul{mask-image:linear-gradient(90deg,#000 88%,transparent)}}
 .help{color:var(--quiet);max-width:75ch;margin:.2rem 0 .9rem;font-size:.95rem}
 figure{margin:0}
 figure+details{margin-top:.5rem}
@@ -115,7 +116,7 @@ html.js .no-js{display:none!important}
 dl.facts{display:grid;grid-template-columns:minmax(8rem,auto) 1fr;gap:.25rem 1.2rem;margin:.5rem 0;font-size:.92rem}
 dl.facts dt{color:var(--quiet)}
 dl.facts dd{margin:0;overflow-wrap:anywhere}
-.notice{border-left:4px solid var(--bad);padding:.5rem .9rem;background:var(--card);margin:1rem 0;border-radius:0 8px 8px 0}
+.notice{border-left:4px solid var(--bad);padding:.35rem .9rem;background:var(--card);margin:.6rem 0;border-radius:0 8px 8px 0}
 footer{color:var(--quiet);font-size:.9rem;padding:1rem 0 3rem}
 @media print{nav,.tools,.controls,.theme{display:none}section.card{break-inside:avoid;border:0;padding:0}}
 `;

@@ -1,9 +1,9 @@
 import pc from 'picocolors';
 import { digits } from '../../model/text.js';
-import { curvesOf } from '../charts/scaling.js';
+import { type Curve, curvesOf } from '../charts/scaling.js';
 import { KNOB_TITLES } from '../measures.js';
 import type { ReportModel } from '../model.js';
-import { curveAxis, type View } from '../view.js';
+import { curveAxis, targetOf, type View } from '../view.js';
 import type { Drawing } from './map.js';
 
 const EIGHTHS = ['', '\u258f', '\u258e', '\u258d', '\u258c', '\u258b', '\u258a', '\u2589'] as const;
@@ -17,10 +17,11 @@ export function curvesText(model: ReportModel, view: View, { color, width }: Dra
   const high = Math.max(...curves.flatMap(({ points }) => points.map(({ value }) => value)));
   const atWidth = Math.max(...along.values.map(({ value }) => value.length));
   const barWidth = Math.max(10, Math.min(60, width - atWidth - 24));
+  const held = heldTexts(model, view, curves);
   const lines = curves.flatMap(({ name, points }) => {
     const first = points[0]!;
     return [
-      colors.bold(`${name}, by ${KNOB_TITLES[along.knob]}`),
+      colors.bold([`${name}, by ${KNOB_TITLES[along.knob]}`, ...held].join(', ')),
       ...points.map(({ at, value }) => {
         const times = value / first.value;
         const gain = at === first.at ? '' : `  ${times.toFixed(2)}x`;
@@ -29,6 +30,16 @@ export function curvesText(model: ReportModel, view: View, { color, width }: Dra
     ];
   });
   return lines.join('\n');
+}
+
+/** What is the same at every point although the run has other values of it: without that nobody knows which tiles these are. */
+function heldTexts(model: ReportModel, view: View, curves: readonly Curve[]): string[] {
+  const cells = curves.flatMap(({ points }) => points.map(({ cell }) => cell));
+  return (targetOf(model, view.target)?.axes ?? []).flatMap(({ knob, values }) => {
+    const [value, ...others] = new Set(cells.map(({ knobs }) => knobs[knob]));
+    const text = values.find((each) => each.value === value)?.text;
+    return others.length > 0 || text === undefined ? [] : [text];
+  });
 }
 
 /** To an eighth of a character. */

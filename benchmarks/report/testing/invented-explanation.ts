@@ -4,10 +4,26 @@ import type { ReportExplanation } from '../explanation.js';
 export function inventedExplanation(): ReportExplanation {
   return {
     answer: [
-      'Partitions mattered most: going from 1 to 8 took varve from 74 to 170 MB/s, because one broker no longer led everything.',
-      'Beyond 8 partitions nothing was gained: both processors of this machine were busy.',
-      'Each replica cost about a third of the rate (RF 1 to 3: -46 %), because every byte is written and sent once more.',
-      'acks=all cost 18 % at three replicas and tripled the median latency; acks=0 gained only 8 % over acks=1 and lost records in every crash.',
+      {
+        about: 'Partitions',
+        text: 'from 1 partition to 8 partitions the rate rose to 2.31x (74 MB/s to 170 MB/s with RF 1, acks all).',
+        why: 'Why: brokers that lead are 3 instead of 1.',
+      },
+      {
+        about: 'Replication factor (RF)',
+        text: 'from RF 1 to RF 3 the rate fell to 0.543x.',
+        why: 'Why: each byte is written 3 times instead of 1.',
+      },
+      {
+        about: 'Acks',
+        text: 'from acks 0 to acks all the rate fell to 0.84x.',
+        why: 'Why: an answer takes 6 ms instead of 2 ms.',
+      },
+      {
+        about: 'What limits',
+        text: 'all processors of the machine are busy in 40 of 54 settings.',
+        why: '',
+      },
     ],
     knobs: [
       {
