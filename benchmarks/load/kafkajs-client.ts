@@ -1,10 +1,14 @@
 import kafkajs, { type Kafka as KafkaType, type SASLOptions } from 'kafkajs';
+import { letKafkaJsStop } from '../../engine/testing/kafkajs-stop.js';
 import { BenchError } from '../model/bench-error.js';
 import type { Codec } from '../model/knobs.js';
 import { authenticationFailed, unreachable } from './failures.js';
 import type { BrokerConnection } from './plan.js';
 import { tlsOptions } from './topic-routes.js';
 import { compress, decompress } from './varve.js';
+
+// In experiments brokers come and go.
+letKafkaJsStop();
 
 const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = kafkajs;
 
