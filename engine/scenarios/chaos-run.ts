@@ -164,6 +164,8 @@ class Run {
       await this.members.close();
       const reader = kafkaOf('reader', this.cluster.addresses);
       await this.#readAll(reader, ends);
+      // Once more: a broker killed at the last moment may not have been missed yet when the first was asked for.
+      await this.cluster.order({ kind: 'settle', waitMs: SETTLE_LIMIT_MS });
       const offsetsEnds = await endsOf(admin, OFFSETS_TOPIC);
       await admin.disconnect();
       await this.producers.close();
