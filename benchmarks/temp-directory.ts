@@ -12,7 +12,8 @@ export function createTempDirectory(parent: string): string {
 }
 
 export function removeTempDirectory(directory: string): void {
-  rmSync(directory, { recursive: true, force: true });
+  // A process that is just ending may still write there.
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   live.delete(directory);
 }
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { diskFull, isDiskFull } from '../model/disk-full.js';
 import { programPath } from '../program-path.js';
 import { Breakage, endedByItself, endingOf } from './breakage.js';
@@ -33,6 +34,8 @@ const START_LIMIT_MS = 60_000;
 const ORDER_LIMIT_MS = 90_000;
 /** Closing a cluster may wait 30 s for a broker before it is killed. */
 const CLOSE_LIMIT_MS = 45_000;
+/** Until a killed process is gone. Where nobody waits for orphans, they seem to be there for ever. */
+const ORPHANS_LIMIT_MS = 5_000;
 
 /** A varve cluster of its own: a supervisor's process and one for each broker. */
 export class VarveCluster implements LocalBrokers {
@@ -235,10 +238,16 @@ export class VarveCluster implements LocalBrokers {
   }
 
   async #close(): Promise<void> {
-    if (!this.#hasExited) this.#child.kill('SIGTERM');
+    const isOrphaned = this.#hasExited;
+    if (!isOrphaned) this.#child.kill('SIGTERM');
     const timer = setTimeout(() => this.#killAll(), CLOSE_LIMIT_MS);
     await this.#exited;
     clearTimeout(timer);
+    if (!isOrphaned) return;
+    // They end by themselves without a supervisor, but would write while their directory is being removed.
+    this.#killAll();
+    const endMs = performance.now() + ORPHANS_LIMIT_MS;
+    while ([...this.#pids.values()].some(isRunning) && performance.now() < endMs) await sleep(10);
   }
 
   /** Brokers end with their supervisor, but one that hangs would not. */
@@ -251,5 +260,13 @@ export class VarveCluster implements LocalBrokers {
       }
     }
     this.#child.kill('SIGKILL');
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }
