@@ -235,6 +235,8 @@ class Run {
         eachBatch: async ({ batch: { partition, messages } }) => {
           const list = values[partition] ?? [];
           for (const { offset, value } of messages) {
+            // Its coordinator moved, it joined again, and nobody has committed how far it was.
+            if (offset === '0') list.length = 0;
             if (Number(offset) !== list.length) {
               failure ??= new Error(`read offset ${offset} after ${list.length - 1}`);
             }
