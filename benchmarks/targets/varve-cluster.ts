@@ -34,7 +34,7 @@ const START_LIMIT_MS = 60_000;
 const ORDER_LIMIT_MS = 90_000;
 /** Closing a cluster may wait 30 s for a broker before it is killed. */
 const CLOSE_LIMIT_MS = 45_000;
-/** Until a killed process is gone. Where nobody waits for orphans, they seem to be there for ever. */
+/** Until brokers without a supervisor have ended. Where nobody waits for orphans, they seem to be there for ever. */
 const ORPHANS_LIMIT_MS = 5_000;
 
 /** A varve cluster of its own: a supervisor's process and one for each broker. */
@@ -245,9 +245,11 @@ export class VarveCluster implements LocalBrokers {
     clearTimeout(timer);
     if (!isOrphaned) return;
     // They end by themselves without a supervisor, but would write while their directory is being removed.
-    this.#killAll();
     const endMs = performance.now() + ORPHANS_LIMIT_MS;
-    while ([...this.#pids.values()].some(isRunning) && performance.now() < endMs) await sleep(10);
+    while ([...this.#pids.values()].some(isRunning)) {
+      if (performance.now() > endMs) return this.#killAll();
+      await sleep(10);
+    }
   }
 
   /** Brokers end with their supervisor, but one that hangs would not. */
