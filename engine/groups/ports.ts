@@ -28,8 +28,9 @@ export interface GroupStorage {
   read(partition: number, fromOffset: number, maxBytes: number): Promise<Buffer>;
 
   /**
-   * True when the high watermark has reached `offset`, false when this broker has stopped being the leader. A coordinator serves what it loaded only then: what has not reached the in-sync replicas could still
-   * be lost with this broker, and a committed offset would go back.
+   * True when the high watermark has reached `offset`, false when this broker has stopped being the leader. A
+   * coordinator serves what it loaded only then: what has not reached the in-sync replicas could still be lost with this
+   * broker, and a committed offset would go back.
    */
   waitForHighWatermark(partition: number, offset: number): Promise<boolean>;
 
