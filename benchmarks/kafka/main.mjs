@@ -7,7 +7,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { kafka as findKafka } from '../../conformance/lib/kafka.mjs';
 import { describeEnvironment } from '../../dist/benchmarks/environment.js';
 import { ceilingTables, measureCeiling } from './ceiling.mjs';
-import { GROUPS } from './rows.mjs';
+import { GROUPS, oneBrokerLoads } from './rows.mjs';
 
 const program = new Command('bench:kafka')
   .description(
@@ -57,6 +57,9 @@ const context = {
 if (options.ceiling === true) {
   if (options.only !== undefined || options.side !== undefined)
     program.error('--ceiling has its own rows and sides: leave --only and --side out');
+  const names = oneBrokerLoads(1).map(({ name }) => name);
+  if (options.rows !== undefined && !names.some((name) => name.includes(options.rows)))
+    program.error(`--rows "${options.rows}" is in none of: ${names.join('; ')}`);
   const environment = describeEnvironment(tmpdir());
   const runs = await measureCeiling(context, options);
   console.log(
