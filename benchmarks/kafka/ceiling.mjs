@@ -35,6 +35,10 @@ const CONSUMER_HEARTBEAT = 'kafka-coordinat';
  */
 export async function measureCeiling(context, { rounds, rows = '' }) {
   const directory = mkdtempSync(path.join(tmpdir(), 'varve-bench-ceiling-'));
+  // Also when a signal ends it, which leaves no time for what is below.
+  process.once('exit', () =>
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }),
+  );
   /** @type {Map<Side, { target: import('./targets.mjs').Started, admin: KafkaJsAdmin }>} */
   const sides = new Map();
   /** @type {LoadRun[]} */ const runs = [];
